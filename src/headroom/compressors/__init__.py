@@ -1,0 +1,1 @@
+"""One content type per module; each exposes one `COMPRESSOR`."""

@@ -1,0 +1,1 @@
+"""One provider API per module; each exposes one `DIALECT`."""

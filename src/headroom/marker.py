@@ -1,0 +1,72 @@
+"""The only place that knows what a marker looks like.
+
+Two forms. In place, where something was left out: `[… 812 lines (41–852): passed tests …]`. Once per compressed block,
+at its end: a line that says that the original is intact and which call returns which part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+RETRIEVE_TOOL = "headroom_retrieve"
+
+_FOOTER_START = "[headroom: "
+_FOOTER = re.compile(r"\[headroom: [^\]\n]*\bid=\"([0-9a-z]{6,64})\"[^\]\n]*\]")
+_ONE = {"lines": "line", "rows": "row", "characters": "character", "items": "item", "sentences": "sentence"}
+
+
+def plural(count: int, unit: str) -> str:
+    """`count` with its unit: "1 line", "812 lines"."""
+    return f"{count} {_ONE.get(unit, unit) if count == 1 else unit}"
+
+
+def span(first: int, last: int) -> str:
+    """A 1-based inclusive range: "41–852", or "41" for one position."""
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def omitted(count: int, unit: str = "lines", ranges: Sequence[tuple[int, int]] = (), kind: str = "") -> str:
+    """The in-place marker for `count` units left out at `ranges` (1-based, inclusive), optionally saying what they were."""
+    where = f" ({', '.join(span(a, b) for a, b in ranges)})" if ranges else ""
+    return f"[… {plural(count, unit)}{where}{f': {kind}' if kind else ''} …]"
+
+
+def repeats(count: int, ranges: Sequence[tuple[int, int]], source: str) -> str:
+    """The in-place marker for lines that stand elsewhere in the conversation: `source` says where."""
+    return f"[… {plural(count, 'lines')} ({', '.join(span(a, b) for a, b in ranges)}): same as {source} …]"
+
+
+def footer(id: str, path: str = "") -> str:
+    """The block's closing line: the original is intact, its id, the call that returns parts of it."""
+    inside = f', path="{path}"' if path else ""
+    return (
+        f'{_FOOTER_START}the original is kept; for what is left out call '
+        f'{RETRIEVE_TOOL}(id="{id}"{inside}, lines="A-B" or query="words")]'
+    )
+
+
+def has_footer(text: str) -> bool:
+    """Whether a text was compressed by Headroom before (so that it is left alone)."""
+    return _FOOTER_START in text and _FOOTER.search(text) is not None
+
+
+def footer_ids(text: str) -> list[str]:
+    """The ids that stand in the closing lines of a text, in order."""
+    return _FOOTER.findall(text)
+
+
+def ranges_of(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Sorted positions as inclusive ranges: 1, 2, 3, 7 → (1, 3), (7, 7)."""
+    out: list[tuple[int, int]] = []
+    start = last = -2
+    for n in numbers:
+        if n == last + 1:
+            last = n
+            continue
+        if last >= 0:
+            out.append((start, last))
+        start = last = n
+    if last >= 0:
+        out.append((start, last))
+    return tuple(out)

@@ -1,0 +1,143 @@
+"""The words of the domain: what goes into a compressor, what comes out, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+
+class Level(str, Enum):
+    """How much may be left out: nothing, duplicates of kinds already shown, or everything a reader can ask for."""
+
+    LOSSLESS = "lossless"
+    BALANCED = "balanced"
+    AGGRESSIVE = "aggressive"
+
+
+class Role(str, Enum):
+    """Whose text a block is; only tool results are compressed unless the caller asks for more."""
+
+    TOOL = "tool"
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+    CALL = "call"
+
+
+class Intent(str, Enum):
+    """What the tool call that produced a block was for, as far as its name and command tell."""
+
+    READ = "read"
+    SEARCH = "search"
+    LIST = "list"
+    FETCH = "fetch"
+    RETRIEVE = "retrieve"
+    OTHER = "other"
+
+
+class Reason(str, Enum):
+    """Why a block was left as it is."""
+
+    COMPRESSED = "compressed"
+    TOO_SMALL = "too_small"
+    NOT_SMALLER = "not_smaller"
+    NO_COMPRESSOR = "no_compressor"
+    ROLE_PROTECTED = "role_protected"
+    RETRIEVAL_RESULT = "retrieval_result"
+    ALREADY_COMPRESSED = "already_compressed"
+    COMPRESSOR_FAILED = "compressor_failed"
+    STORE_FAILED = "store_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The call that produced a tool result: its name, its arguments as text, and what they say."""
+
+    name: str = ""
+    arguments: str = ""
+    command: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One text inside a request body: `path` holds the keys from the body's root to the string."""
+
+    text: str
+    path: tuple[str | int, ...]
+    role: Role
+    call: ToolCall = ToolCall()
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """One kind of thing that was left out.
+
+    `kind` names it in the reader's words ("passed tests", "INFO lines"), `count` says how many `unit`s ("lines",
+    "rows", "characters", "items", "sentences"); `ranges` are 1-based inclusive positions in the original's lines or
+    rows (of the text under `path` where the original is JSON and the text a string inside it).
+    """
+
+    kind: str
+    count: int
+    unit: str = "lines"
+    ranges: tuple[tuple[int, int], ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """A candidate form of a text. `lossless` promises that the compressor's `decode` gives the text back."""
+
+    text: str
+    compressor: str
+    lossless: bool
+    omissions: tuple[Omission, ...] = ()
+
+
+Nested = Callable[[str, str], "Compressed | None"]
+
+
+def _no_nested(text: str, path: str) -> Compressed | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a compressor may know besides the text: only what precedes it, and the options.
+
+    `query` is the text whose words should stay visible (the user's question and the tool call); `target` is a number
+    of tokens to reach by tightening the selection, never by breaking the floor; `path` is where the text stands inside
+    the original (a JSON path such as `$.output`, empty for the original itself). `nested(text, path)` compresses a
+    text inside this one (a log in a JSON string) and returns None where that gains nothing.
+    """
+
+    level: Level = Level.BALANCED
+    query: str = ""
+    call: ToolCall = ToolCall()
+    intent: Intent = Intent.OTHER
+    target: int | None = None
+    path: str = ""
+    nested: Nested = field(default=_no_nested, compare=False)
+
+    def inside(self, path: str) -> Context:
+        """The same context for a text at `path` inside this one."""
+        return replace(self, path=path)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReport:
+    """What happened to one block: where it stands, what it is, what it cost before and after, what was left out."""
+
+    path: tuple[str | int, ...]
+    role: Role
+    content_type: str
+    compressor: str
+    reason: Reason
+    lossless: bool
+    tokens_before: int
+    tokens_after: int
+    id: str | None = None
+    omissions: tuple[Omission, ...] = ()
+    detail: str = ""
