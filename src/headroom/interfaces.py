@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,18 +79,38 @@ class Entry:
     content_type: str
 
 
-class Store(Protocol):
-    """Where originals are kept. A module in `headroom.ccr` per backend.
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A text to be kept, with the tool it came from and its content type, as far as known."""
 
-    `identify` gives the id that `put` would use (content-addressed, short, lengthened on collision). `put` returns
-    only when the text is durable and raises StoreError otherwise. `get` raises NotFound.
+    text: str
+    tool: str = ""
+    content_type: str = ""
+
+
+class Store(Protocol):
+    """Where originals are kept, seen from one project: another project's originals do not exist here.
+
+    A module in `headroom.ccr` per backend. `identify` gives the id that `put` would use (content-addressed, short,
+    lengthened on collision). `put` returns only when the text is durable; `put_many` keeps all of its originals or none.
+    `get` gives the text back exactly. A pinned original is neither evicted nor expired, only purged. `purge` deletes the
+    given ids (default: all), with `older_than` only what was not used for that many seconds, and says how many.
+    `get`, `pin` and `unpin` raise NotFound; every method raises StoreError where the backend fails.
     """
+
+    project: str
 
     def identify(self, text: str) -> str: ...
 
     def put(self, text: str, *, tool: str = "", content_type: str = "") -> str: ...
 
+    def put_many(self, originals: Sequence[Original]) -> list[str]: ...
+
     def get(self, id: str) -> str: ...
+
+    def pin(self, id: str) -> None: ...
+
+    def unpin(self, id: str) -> None: ...
 
     def entries(self, limit: int | None = None) -> list[Entry]: ...
 

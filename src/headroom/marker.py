@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 RETRIEVE_TOOL = "headroom_retrieve"
 
 _FOOTER_START = "[headroom: "
-_FOOTER = re.compile(r"\[headroom: [^\]\n]*\bid=\"([0-9a-z]{6,64})\"[^\]\n]*\]")
+_FOOTER = re.compile(r"\[headroom: [^\n]*?\bid=\\?\"([0-9a-z]{6,64})\\?\"")
+_LINE_RANGES = re.compile(r"(\[… \d+ lines? \()([\d–, ]+)(\))")
+_RANGES = re.compile(r"(\[… \d+ \w+ \()([\d–, ]+)(\))")
 _ONE = {"lines": "line", "rows": "row", "characters": "character", "items": "item", "sentences": "sentence"}
 
 
@@ -40,10 +42,29 @@ def repeats(count: int, ranges: Sequence[tuple[int, int]], source: str) -> str:
 def footer(id: str, path: str = "") -> str:
     """The block's closing line: the original is intact, its id, the call that returns parts of it."""
     inside = f', path="{path}"' if path else ""
-    return (
-        f'{_FOOTER_START}the original is kept; for what is left out call '
-        f'{RETRIEVE_TOOL}(id="{id}"{inside}, lines="A-B" or query="words")]'
-    )
+    return f'{_FOOTER_START}original kept; {RETRIEVE_TOOL}(id="{id}"{inside}, lines="A-B" or query="words") shows any part]'
+
+
+def shift_lines(text: str, by: int) -> str:
+    """The text with the line ranges of its in-place markers moved: it stands `by` lines further down in the original."""
+    if not by:
+        return text
+
+    def moved(found: re.Match[str]) -> str:
+        ranges = re.sub(r"\d+", lambda n: str(int(n[0]) + by), found[2])
+        return found[1] + ranges + found[3]
+
+    return _LINE_RANGES.sub(moved, text)
+
+
+def place(text: str, path: str) -> str:
+    """The text with its in-place markers saying under which JSON path of the original their ranges count."""
+    return _RANGES.sub(lambda found: f"{found[1]}{found[2]} of {path}{found[3]}", text) if path else text
+
+
+def looks_marked(text: str) -> bool:
+    """Whether a text that was not compressed holds something that reads like an in-place marker."""
+    return "[… " in text
 
 
 def has_footer(text: str) -> bool:

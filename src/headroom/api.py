@@ -1,0 +1,227 @@
+"""The library's door: messages in, messages out, with a report for each block."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headroom.ccr.default import default_store
+from headroom.ccr.retrieve import retrieve_text
+from headroom.errors import InputError
+from headroom.interfaces import Dialect, Store
+from headroom.marker import RETRIEVE_TOOL
+from headroom.model import Block, BlockReport, Level, Omission, Role, ToolCall
+from headroom.options import Options
+from headroom.pipeline import Outcome, compress_blocks
+from headroom.plugins import dialects
+
+_BUDGET_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CompressResult:
+    """What `compress` made of a conversation.
+
+    `messages` has the input's shape. Token counts are the built-in estimator's, over all text blocks. `ratio` is
+    tokens_after / tokens_before: 0.3 means that 30 % are left, 1.0 that nothing changed. `fits` is False when a budget
+    was asked for that the floor doesn't allow.
+    """
+
+    messages: Any
+    tokens_before: int
+    tokens_after: int
+    blocks: tuple[BlockReport, ...]
+    fits: bool = True
+
+    @property
+    def tokens_saved(self) -> int:
+        return self.tokens_before - self.tokens_after
+
+    @property
+    def ratio(self) -> float:
+        return self.tokens_after / self.tokens_before if self.tokens_before else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TextResult:
+    """What `compress_text` made of one payload; counts and `ratio` as in CompressResult."""
+
+    text: str
+    report: BlockReport
+
+    @property
+    def tokens_before(self) -> int:
+        return self.report.tokens_before
+
+    @property
+    def tokens_after(self) -> int:
+        return self.report.tokens_after
+
+    @property
+    def tokens_saved(self) -> int:
+        return self.tokens_before - self.tokens_after
+
+    @property
+    def ratio(self) -> float:
+        return self.tokens_after / self.tokens_before if self.tokens_before else 1.0
+
+    @property
+    def id(self) -> str | None:
+        """The id of the stored original, None where nothing was changed."""
+        return self.report.id
+
+    @property
+    def omissions(self) -> tuple[Omission, ...]:
+        return self.report.omissions
+
+
+def compress(
+    messages: Any,
+    model: str = "",
+    *,
+    level: Level | str = Level.BALANCED,
+    query: str | None = None,
+    budget: int | None = None,
+    store: Store | None = None,
+    **options: Any,
+) -> CompressResult:
+    """Compress what the tools of a conversation returned.
+
+    `messages` is a list of OpenAI chat messages, OpenAI Responses items, Anthropic messages or Gemini contents, or a whole
+    request body that holds one; the shape is recognised. The input is never changed. `model` is accepted for the reader's
+    sake: the result doesn't depend on it. Other keywords are those of `Options`. Raises InputError.
+    """
+    wanted = Options.of(level=level, query=query, budget=budget, **options)
+    dialect = dialect_of(messages)
+    blocks = list(dialect.blocks(messages))
+    outcomes, fits = _within_budget(blocks, wanted, store if store is not None else default_store())
+    changed = {o.block.path: o.text for o in outcomes if o.text is not o.block.text}
+    return CompressResult(
+        replaced(messages, changed),
+        sum(o.report.tokens_before for o in outcomes),
+        sum(o.report.tokens_after for o in outcomes),
+        tuple(o.report for o in outcomes),
+        fits,
+    )
+
+
+def compress_text(
+    text: str,
+    *,
+    query: str = "",
+    tool: str = "",
+    command: str = "",
+    path: str = "",
+    level: Level | str = Level.BALANCED,
+    budget: int | None = None,
+    store: Store | None = None,
+    **options: Any,
+) -> TextResult:
+    """Compress one payload. `tool`, `command` and `path` tell where it comes from, as far as known. Raises InputError."""
+    if not isinstance(text, str):
+        raise InputError(f"text must be a string, not {type(text).__name__}")
+    wanted = Options.of(level=level, query=query, budget=budget, **options)
+    block = Block(text, (), Role.TOOL, ToolCall(tool, command or path, command, path))
+    outcomes, _ = _within_budget([block], wanted, store if store is not None else default_store())
+    return TextResult(outcomes[0].text, outcomes[0].report)
+
+
+def dialect_of(messages: Any) -> Dialect:
+    """The dialect that recognises the messages best. Raises InputError where none does."""
+    scored = [(dialect.recognises(messages), dialect) for dialect in dialects().values()]
+    score, best = max(scored, key=lambda pair: pair[0])
+    if score > 0 or messages == []:
+        return best
+    raise InputError(
+        "messages are of no known shape: expected a list of OpenAI chat messages, OpenAI Responses items, "
+        f"Anthropic messages or Gemini contents, or a request body with one; got {_shape(messages)}"
+    )
+
+
+def _shape(messages: Any) -> str:
+    if isinstance(messages, Mapping):
+        return f"a {type(messages).__name__} with the keys {', '.join(map(repr, list(messages)[:6]))}"
+    if isinstance(messages, Sequence) and not isinstance(messages, str):
+        odd = next((i for i, m in enumerate(messages) if not isinstance(m, Mapping)), 0)
+        keys = sorted(map(str, messages[odd])) if isinstance(messages[odd], Mapping) else type(messages[odd]).__name__
+        return f"a list whose item {odd} is {keys}"
+    return f"a {type(messages).__name__}"
+
+
+def _within_budget(blocks: list[Block], options: Options, store: Store) -> tuple[list[Outcome], bool]:
+    """All outcomes; while they exceed the budget, each compressed block gets a smaller target, in proportion."""
+    outcomes = list(compress_blocks(blocks, options, store))
+    if options.budget is None:
+        return outcomes, True
+    for _ in range(_BUDGET_ROUNDS):
+        total = sum(o.report.tokens_after for o in outcomes)
+        if total <= options.budget:
+            return outcomes, True
+        soft = {i: o.report.tokens_after for i, o in enumerate(outcomes) if o.block.role in options.roles}
+        room = options.budget - (total - sum(soft.values()))
+        scale = max(room, 0) / max(sum(soft.values()), 1) * 0.97
+        tighter = list(compress_blocks(blocks, options, store, {i: int(n * scale) for i, n in soft.items()}))
+        if sum(o.report.tokens_after for o in tighter) >= total:
+            break
+        outcomes = tighter
+    return outcomes, sum(o.report.tokens_after for o in outcomes) <= options.budget
+
+
+def replaced(body: Any, changed: dict[tuple[str | int, ...], str]) -> Any:
+    """A copy of a body with the strings at those paths replaced; every part that doesn't change is copied as it is."""
+    result = copy.deepcopy(body)
+    for path, text in changed.items():
+        place = result
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = text
+    return result
+
+
+def retrieval_tool(dialect: str) -> dict[str, Any]:
+    """The definition of `headroom_retrieve` for a request's tool list, in the shape of a dialect named like its module."""
+    known = dialects()
+    if dialect not in known:
+        raise InputError(f"no dialect {dialect!r}; known: {', '.join(known)}")
+    return known[dialect].tool_definition(RETRIEVE_TOOL, _DESCRIPTION, copy.deepcopy(_SCHEMA))
+
+
+def handle_tool_call(message: Any, *, dialect: str | None = None, store: Store | None = None) -> list[dict[str, Any]]:
+    """Answers every `headroom_retrieve` call in a model's reply; the answers are messages (items, contents) to append.
+
+    Empty where the reply holds no such call. A miss is answered in plain words, it never raises.
+    """
+    kept = store if store is not None else default_store()
+    chosen = [dialects()[dialect]] if dialect is not None else list(dialects().values())
+    for one in chosen:
+        calls = [call for call in one.tool_calls(message) if call[1] == RETRIEVE_TOOL]
+        if calls:
+            return [one.tool_result(id, name, retrieve_text(kept, **_selectors(args))) for id, name, args in calls]
+    return []
+
+
+def _selectors(arguments: dict[str, Any]) -> dict[str, Any]:
+    known = {name: arguments[name] for name in _SCHEMA["properties"] if arguments.get(name) is not None}
+    return {"id": "", **known}
+
+
+_DESCRIPTION = (
+    "Returns what was left out of a shortened tool result, exactly as it was. Use the id from the result's last line; "
+    "say which lines, rows, JSON path, or words to look for."
+)
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "id from the line that starts with [headroom:"},
+        "lines": {"type": "string", "description": "line range such as 41-852"},
+        "rows": {"type": "string", "description": "row range of a table or array such as 1-50"},
+        "path": {"type": "string", "description": "JSON path such as $.items[3].body"},
+        "query": {"type": "string", "description": "words to search for in the original"},
+        "limit": {"type": "integer", "description": "most lines or rows to return"},
+    },
+    "required": ["id"],
+}
+
+__all__ = ["CompressResult", "TextResult", "compress", "compress_text", "handle_tool_call", "retrieval_tool"]

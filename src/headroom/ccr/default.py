@@ -1,0 +1,44 @@
+"""Which store is used when the caller names none."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from headroom.ccr.memory import MemoryStore
+from headroom.ccr.sqlite import SQLiteStore
+from headroom.errors import InputError
+from headroom.interfaces import Store
+
+STORE_FILE = "ccr.sqlite3"
+
+
+def data_folder() -> Path:
+    """Where Headroom keeps what it keeps: `HEADROOM_HOME`, else the platform's data folder."""
+    home = os.environ.get("HEADROOM_HOME")
+    if home:
+        return Path(home).expanduser()
+    from platformdirs import user_data_path  # needed only here: most callers set HEADROOM_HOME or bring a store
+
+    return user_data_path("headroom", appauthor=False)
+
+
+def default_store(project: str = "default") -> Store:
+    """The process's store for a project: on disk, or in memory where `HEADROOM_STORE=memory`. Raises InputError."""
+    kind = os.environ.get("HEADROOM_STORE") or "sqlite"
+    if kind == "memory":
+        return _in_memory(project)
+    if kind == "sqlite":
+        return _on_disk(data_folder() / STORE_FILE, project)
+    raise InputError(f"HEADROOM_STORE must be sqlite or memory, not {kind!r}")
+
+
+@lru_cache(maxsize=64)
+def _on_disk(path: Path, project: str) -> SQLiteStore:
+    return SQLiteStore(path, project)
+
+
+@lru_cache(maxsize=None)
+def _in_memory(project: str) -> MemoryStore:
+    return MemoryStore(project)

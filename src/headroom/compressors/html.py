@@ -1,0 +1,196 @@
+"""HTML pages as readable text: a declared rendering that keeps headings, lists, tables, links and all running text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from headroom.interfaces import Sample
+from headroom.marker import omitted, plural
+from headroom.model import Compressed, Context, Intent, Level, Omission
+from headroom.text.html_page import Block, Page, parse_page, with_links
+from headroom.text.query import Query, parse_query
+from headroom.tokens import count_tokens
+
+_PAGE_START = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)?(?:<\?xml[^>]*>\s*)?(?:<!doctype\s+html|<html[\s>])", re.I | re.S)
+_TAG = re.compile(
+    r"</?(?:html|head|body|div|span|p|a|ul|ol|li|table|t[rdh]|tbody|thead|h[1-6]|img|script|style|link|meta|section|article|"
+    r"nav|header|footer|main|form|input|button|label|select|option|br|hr|em|strong|b|i|small|svg|figure|title)(?=[\s/>])"
+    r"[^<>]*>",
+    re.I,
+)
+_PROSE = 80  # characters outside links from which a block in a side region is read as text rather than as a label
+_ADDRESS_SHARE = {Level.BALANCED: 0.25, Level.AGGRESSIVE: 0.0}
+_CROWD = 8  # links in one line from which they are an enumeration
+_BARE, _DATA_SHARE = 400, 0.02
+
+
+class Html:
+    """Lossy: the page's text with navigation, scripts and attributes left out and counted."""
+
+    name = "html"
+    content_type = "html"
+
+    def sniff(self, sample: Sample, context: Context) -> float:
+        # Whoever reads a page's file is about to edit its markup
+        if context.level is Level.LOSSLESS or (context.intent is Intent.READ and context.level is Level.BALANCED):
+            return 0.0
+        head = sample.text[:4000]
+        if _PAGE_START.match(head):
+            return 0.95
+        text = "\n".join(sample.lines)
+        if text.count("<") < 20:
+            return 0.0
+        tags = _TAG.findall(text)
+        return 0.8 if len(tags) >= 20 and sum(map(len, tags)) >= 0.3 * len(text.strip()) else 0.0
+
+    def compress(self, text: str, context: Context) -> Iterator[Compressed]:
+        if context.level is not Level.LOSSLESS and "<" in text:
+            yield _Rendering(text, parse_page(text), context).candidate(self.name)
+
+    def decode(self, text: str) -> str:
+        return text
+
+    def same(self, decoded: str, original: str) -> bool:
+        return decoded == original
+
+
+class _Rendering:
+    """Which blocks and link addresses of a page are shown, and how."""
+
+    def __init__(self, source: str, page: Page, context: Context) -> None:
+        self.source, self.page, self.context = source, page, context
+        self.query = parse_query(context.query)
+        self.omissions: list[Omission] = []
+
+    def candidate(self, name: str) -> Compressed:
+        page = self.page
+        plain = [with_links(b.text, page.addresses, frozenset()) for b in page.blocks]
+        asked = _asked(self.query, plain)
+        keep = self._kept(plain, asked)
+        shown = self._addresses(keep, asked)
+        texts = [with_links(b.text, page.addresses, shown) if b.links else t for b, t in zip(page.blocks, plain, strict=True)]
+        body = self._body(texts, keep)
+        data = self._data(sum(b.size for b in page.blocks))
+        return Compressed("\n".join([*self._head(shown), *body, *data]), name, False, tuple(self.omissions))
+
+    def _kept(self, plain: list[str], asked: set[int]) -> list[bool]:
+        blocks = self.page.blocks
+        total = sum(b.size for b in blocks)
+        aggressive = self.context.level is Level.AGGRESSIVE
+        keep = [not _is_aside(b, total, aggressive) or i in asked for i, b in enumerate(blocks)]
+        if not any(keep):
+            return [True] * len(blocks)
+        if self.context.target is not None:
+            self._tighten(keep, plain, asked)
+        return keep
+
+    def _tighten(self, keep: list[bool], plain: list[str], asked: set[int]) -> None:
+        """Leaves out what is least likely to be asked for until the target is met: link lists, then short texts."""
+        costs = [count_tokens(text) if kept else 0 for text, kept in zip(plain, keep, strict=True)]
+        excess = sum(costs) - (self.context.target or 0)
+        blocks = self.page.blocks
+        links = [i for i, b in enumerate(blocks) if keep[i] and i not in asked and b.linked * 2 >= b.size > 0]
+        for i in sorted(links, key=lambda i: (blocks[i].kind == "heading", -blocks[i].linked / blocks[i].size, i)):
+            if excess <= 0:
+                return
+            keep[i] = False
+            excess -= costs[i]
+
+    def _addresses(self, keep: list[bool], asked: set[int]) -> frozenset[int]:
+        """The links whose addresses are shown: those asked for, then entries (a line that is a link), then short ones."""
+        blocks, addresses = self.page.blocks, self.page.addresses
+        room = int(sum(b.size for b, kept in zip(blocks, keep, strict=True) if kept) * _ADDRESS_SHARE[self.context.level])
+        ranked = [
+            (i not in asked, len(b.links) >= _CROWD, b.region is not None, b.linked < 0.7 * b.size, len(addresses[at]), at)
+            for i, b in enumerate(blocks)
+            if keep[i]
+            for at in b.links
+        ]
+        shown = set()
+        for plain, *_, size, at in sorted(ranked):
+            if plain and size > room:
+                continue
+            room -= size
+            shown.add(at)
+        return frozenset(shown)
+
+    def _head(self, shown: frozenset[int]) -> list[str]:
+        page = self.page
+        hidden = len(page.addresses) - len(shown)
+        unseen = sorted(page.unseen.items(), key=lambda item: (-item[1], item[0]))
+        left = [f"{n} {kind[:-1] if n == 1 else kind}" for kind, n in unseen]
+        for kind, n in unseen:
+            self.omissions.append(Omission(kind, n, "items"))
+        if hidden:
+            left.insert(0, f"{hidden} link {'address' if hidden == 1 else 'addresses'}")
+            self.omissions.append(Omission("link addresses", hidden, "items"))
+        if page.cut:
+            left.append(f"{plural(page.cut, 'characters')} of a tag or script that began before this window")
+            self.omissions.append(Omission("rest of a cut tag or script", page.cut, "characters"))
+        self.omissions.append(Omission("tags and attributes", self.source.count("<"), "items"))
+        head = [
+            f"[text of a web page of {len(self.source)} characters: # heading, - item, cells a | b, [text](address) link; "
+            f"left out: {', '.join(['tags and attributes', *left])}]"
+        ]
+        return [*head, *(f"{name}: {value}" for name, value in page.facts)]
+
+    def _body(self, texts: list[str], keep: list[bool]) -> list[str]:
+        out: list[str] = []
+        folded: Counter[str] = Counter()
+        blocks = self.page.blocks
+        i = 0
+        while i < len(texts):
+            if keep[i]:
+                out.append(texts[i])
+                i += 1
+                continue
+            j = i
+            kinds: Counter[str] = Counter()
+            while j < len(texts) and not keep[j]:
+                region = blocks[j].region
+                kinds[region.label if region else "links"] += 1
+                j += 1
+            marker = omitted(j - i, "items", (), ", ".join(kinds))
+            if sum(map(len, texts[i:j])) <= len(marker):
+                out += texts[i:j]
+            else:
+                out.append(marker)
+                folded += kinds
+            i = j
+        self.omissions += [Omission(kind, n, "items") for kind, n in folded.items()]
+        return out
+
+    def _data(self, shown: int) -> list[str]:
+        """The page's embedded JSON, where the page is a shell that a script fills from it."""
+        data = [(name, text.strip()) for name, text in self.page.data if len(text) > 2]
+        if not data or shown > max(_BARE, _DATA_SHARE * len(self.source)):
+            return []
+        out = []
+        for name, text in data:
+            nested = self.context.nested(text, "")
+            out += [f"[data in script {name}:]", nested.text if nested is not None else text]
+            if nested is not None:
+                self.omissions += [Omission(o.kind, o.count, o.unit) for o in nested.omissions]
+        return out
+
+
+def _asked(query: Query, lines: list[str]) -> set[int]:
+    flat = [line.replace("\n", " ") for line in lines]
+    return set(query.best("\n".join(flat), flat)) if query else set()
+
+
+def _is_aside(block: Block, total: int, aggressive: bool) -> bool:
+    """Whether a block is a link or a label in a part of the page that is not its matter."""
+    region = block.region
+    if region is None or block.kind in ("row", "code", "fact") or region.size > total * 0.4:
+        return False
+    if region.has_title and block.linked * 2 < block.size:
+        return False
+    if not region.strong and not aggressive:
+        return block.linked * 2 >= block.size
+    return block.size - block.linked < _PROSE
+
+
+COMPRESSOR = Html()

@@ -1,0 +1,85 @@
+"""Numbered file reads: every line's text stays; the number stays on the first and on every tenth line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from headroom.interfaces import Sample
+from headroom.model import Compressed, Context
+from headroom.text.lines import split_lines
+from headroom.text.numbering import Run, numbered_runs, prefixes
+
+_HEADER = "[line numbers are shown on the first line and on every tenth]"
+_EVERY, _MIN_LINES = 10, 8
+
+
+class Numbered:
+    """Lossless: runs of numbered lines keep their texts and lose nine of ten prefixes."""
+
+    name = "numbered"
+    content_type = "numbered"
+
+    def sniff(self, sample: Sample, context: Context) -> float:
+        runs = numbered_runs(list(sample.lines))
+        covered = sum(run.end - run.start for run in runs)
+        return 0.9 if covered * 3 >= len(sample.lines) and covered >= _MIN_LINES else 0.0
+
+    def compress(self, text: str, context: Context) -> Iterable[Compressed]:
+        lines = split_lines(text)
+        runs = [run for run in numbered_runs(lines) if run.end - run.start >= _MIN_LINES]
+        if runs and not text.startswith(_HEADER):
+            out = _thin(lines, runs)
+            if _restore(out) == lines:
+                yield Compressed("\n".join([_HEADER, *out]), self.name, lossless=True)
+
+    def decode(self, text: str) -> str:
+        return "\n".join(_restore(text.split("\n")[1:]))
+
+    def same(self, decoded: str, original: str) -> bool:
+        return decoded == original
+
+
+def _thin(lines: list[str], runs: list[Run]) -> list[str]:
+    out = list(lines)
+    for run in runs:
+        for i in range(run.start + 1, run.end):
+            if (run.number + i - run.start) % _EVERY and i != run.end - 1:
+                out[i] = lines[i][len(run.prefix(i)) :]
+    return out
+
+
+def _restore(lines: list[str]) -> list[str]:
+    """Puts the prefixes back: between two shown numbers of one format as far apart as their difference."""
+    out = list(lines)
+    i = 0
+    while i < len(lines):
+        run = _shown(lines, i)
+        if run is None:
+            i += 1
+            continue
+        for k in range(run.start + 1, run.end):
+            if (run.number + k - run.start) % _EVERY and k != run.end - 1:
+                out[k] = run.prefix(k) + lines[k]
+        i = run.end
+    return out
+
+
+def _shown(lines: list[str], start: int) -> Run | None:
+    """The thinned run that begins at a line, found by the numbers that are still shown; None where there is none."""
+    for first in prefixes(lines[start]):
+        run = Run(start, start + 1, first.number, first.width, first.separator)
+        if start + 1 < len(lines) and (run.number + 1) % _EVERY and lines[start + 1].startswith(run.prefix(start + 1)):
+            continue  # every line shows its number: this run was left whole
+        last = start
+        while (k := last + _EVERY - (run.number + last - start) % _EVERY) < len(lines):
+            if not lines[k].startswith(run.prefix(k)):
+                break
+            last = k
+        tail = range(min(last + _EVERY, len(lines)) - 1, last, -1)
+        last = next((k for k in tail if lines[k].startswith(run.prefix(k))), last)
+        if last + 1 - start >= _MIN_LINES:
+            return Run(start, last + 1, run.number, run.width, run.separator)
+    return None
+
+
+COMPRESSOR = Numbered()

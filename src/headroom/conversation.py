@@ -1,0 +1,118 @@
+"""What precedes a block: the user's question, and the lines that earlier tool results already show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from headroom.marker import repeats
+from headroom.model import Block, Role, ToolCall
+from headroom.text.lines import split_lines
+from headroom.text.numbering import Run, address_offset, numbered_runs
+
+_MIN_LINES, _MIN_CHARS, _SEED_CHARS, _LABEL = 3, 240, 8, 72
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Lines `start` to `end` of a text (0-based, end exclusive) that stand at `source_start` of an earlier result."""
+
+    start: int
+    end: int
+    source: int
+    source_start: int
+
+
+@dataclass(slots=True)
+class _Shown:
+    """An earlier result: its lines without printed numbers (None where the reader can't see them), and its name."""
+
+    lines: list[str | None]
+    offset: int
+    label: str
+
+
+@dataclass(slots=True)
+class Conversation:
+    """State that grows block by block; the compressed form of a block may depend on this and on nothing later."""
+
+    question: str = ""
+    _results: list[_Shown] = field(default_factory=list)
+    _index: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, block: Block, shown: str) -> None:
+        """Takes in a block in the form in which it stays visible."""
+        if block.role is Role.USER:
+            self.question = block.text
+        elif block.role is Role.TOOL:
+            self._add_result(block, shown)
+
+    def _add_result(self, block: Block, shown: str) -> None:
+        raw = split_lines(block.text)
+        bare: list[str | None] = list(bare_lines(raw))
+        if shown != block.text:
+            visible = split_lines(shown)
+            seen = {*visible, *bare_lines(visible)}
+            bare = [line if line in seen or raw[i] in seen else None for i, line in enumerate(bare)]
+        number = len(self._results)
+        self._results.append(_Shown(bare, address_offset(raw), _label(block.call)))
+        for i, line in enumerate(bare):
+            if line is not None and len(line) >= _SEED_CHARS:
+                self._index[line] = (number, i)
+
+    def repeats_in(self, lines: list[str]) -> list[Repeat]:
+        """Maximal runs of lines that an earlier result shows, long enough to be worth a reference, in order."""
+        found: list[Repeat] = []
+        bare = bare_lines(lines)
+        done = i = 0
+        while i < len(bare):
+            at = self._index.get(bare[i])
+            if at is None:
+                i += 1
+                continue
+            run = self._extend(bare, i, at, done)
+            if run.end - run.start >= _MIN_LINES and sum(map(len, bare[run.start : run.end])) >= _MIN_CHARS:
+                found.append(run)
+                done = run.end
+            i = max(run.end, i + 1)
+        return found
+
+    def _extend(self, bare: list[str], i: int, at: tuple[int, int], floor: int) -> Repeat:
+        source, j = at
+        there = self._results[source].lines
+        start, back = i, j
+        while start > floor and back > 0 and there[back - 1] == bare[start - 1]:
+            start, back = start - 1, back - 1
+        end, ahead = i + 1, j + 1
+        while end < len(bare) and ahead < len(there) and there[ahead] == bare[end]:
+            end, ahead = end + 1, ahead + 1
+        return Repeat(start, end, source, back)
+
+    def reference(self, repeat: Repeat, offset: int) -> str:
+        """The marker that stands for repeated lines; `offset` turns positions into the numbers the reader sees."""
+        source = self._results[repeat.source]
+        first = repeat.source_start + 1 + source.offset
+        last = first + repeat.end - repeat.start - 1
+        name = f"lines {first}–{last} of tool result {repeat.source + 1}"
+        here = (repeat.start + 1 + offset, repeat.end + offset)
+        return repeats(repeat.end - repeat.start, (here,), name + (f" ({source.label})" if source.label else ""))
+
+
+def bare_lines(lines: list[str]) -> list[str]:
+    """The lines without printed numbers."""
+    if not any(line[:12].lstrip()[:1].isdigit() for line in lines[:40]):
+        return lines
+    runs: list[Run] = numbered_runs(lines)
+    if not runs:
+        return lines
+    out = list(lines)
+    for run in runs:
+        for i in range(run.start, run.end):
+            out[i] = lines[i][len(run.prefix(i)) :]
+    return out
+
+
+def _label(call: ToolCall) -> str:
+    what = " ".join((call.command or call.path).split())
+    if len(what) > _LABEL:
+        what = what[: _LABEL - 1] + "…"
+    return f"{call.name}: {what}" if what and call.name else what or call.name

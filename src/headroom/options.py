@@ -1,0 +1,53 @@
+"""Every option once: its default, its limits, its flag and its environment variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from headroom.errors import InputError
+from headroom.model import Level, Role
+
+
+def _option(default: Any, help: str, flag: str = "", env: str = "") -> Any:
+    return field(default=default, metadata={"help": help, "flag": flag, "env": env})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compress. Immutable; `Options.of` builds one from loose values and says what is wrong with them."""
+
+    level: Level = _option(Level.BALANCED, "lossless, balanced or aggressive", "--level", "HEADROOM_LEVEL")
+    query: str | None = _option(None, "what must stay visible; default: the last user message and the call", "--query")
+    budget: int | None = _option(None, "tokens the whole input should fit in", "--budget", "HEADROOM_BUDGET")
+    roles: frozenset[Role] = _option(frozenset((Role.TOOL,)), "whose text may change", "--roles", "HEADROOM_ROLES")
+    min_tokens: int = _option(60, "smaller blocks are left alone", "--min-tokens", "HEADROOM_MIN_TOKENS")
+    repeats: bool = _option(True, "refer to lines that an earlier result shows", "--repeats/--no-repeats", "HEADROOM_REPEATS")
+
+    @classmethod
+    def of(cls, **values: Any) -> Options:
+        """Options from keyword values; strings become levels and roles. Raises InputError naming the option."""
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise InputError(f"unknown option {unknown[0]!r}; known options: {', '.join(sorted(known))}")
+        return replace(cls(), **{name: _checked(name, value) for name, value in values.items()})
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name == "level":
+        try:
+            return Level(value)
+        except ValueError:
+            raise InputError(f"level must be one of {', '.join(x.value for x in Level)}, not {value!r}") from None
+    if name == "roles":
+        wanted = [value] if isinstance(value, (str, Role)) else list(value)
+        try:
+            return frozenset(Role(role) for role in wanted)
+        except ValueError:
+            raise InputError(f"roles must be among {', '.join(x.value for x in Role)}, not {wanted!r}") from None
+    if name in ("budget", "min_tokens") and value is not None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InputError(f"{name} must be a number of tokens, 0 or more, not {value!r}")
+    elif name == "query" and value is not None and not isinstance(value, str):
+        raise InputError(f"query must be a string, not {type(value).__name__}")
+    return value

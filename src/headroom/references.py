@@ -1,0 +1,60 @@
+"""Repetition across the conversation: lines that an earlier tool result shows become a reference to it.
+
+Lossless for the reader as long as the earlier result is in the conversation, and a function of what precedes (P3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from headroom import marker
+from headroom.conversation import Conversation, Repeat
+from headroom.model import Compressed, Context, Level, Omission
+from headroom.router import Choice, route
+from headroom.text.lines import split_lines
+from headroom.text.numbering import address_offset
+from headroom.tokens import count_tokens
+
+_MIN_PART_CHARS = 600
+_NAME = "repeats"
+
+
+def with_references(text: str, choice: Choice, context: Context, preceding: Conversation) -> Choice:
+    """The choice, or the form with references where that is smaller."""
+    if context.level is Level.LOSSLESS or marker.looks_marked(text):
+        return choice
+    lines = split_lines(text)
+    repeats = preceding.repeats_in(lines)
+    if not repeats:
+        return choice
+    form = _referring(lines, repeats, context, preceding)
+    cost = count_tokens(form.text)
+    best = choice.compressed
+    if cost >= (choice.tokens_before if best is None else choice.tokens_after):
+        return choice
+    return replace(choice, compressed=form, tokens_after=cost)
+
+
+def _referring(lines: list[str], repeats: list[Repeat], context: Context, preceding: Conversation) -> Compressed:
+    """New lines compressed on their own, repeated ones as references."""
+    offset = address_offset(lines)
+    out: list[str] = []
+    omissions: list[Omission] = []
+    names = {_NAME}
+    at = 0
+    for repeat in (*repeats, Repeat(len(lines), len(lines), 0, 0)):
+        if repeat.start > at:
+            new = "\n".join(lines[at : repeat.start])
+            best = route(new, context, depth=1).compressed if len(new) >= _MIN_PART_CHARS else None
+            # Printed numbers address their own lines; positions move by where the part stands.
+            by = 0 if offset else at
+            out.append(new if best is None else marker.shift_lines(best.text, by))
+            if best is not None:
+                names.add(best.compressor)
+                omissions += (replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) for o in best.omissions)
+        if repeat.end > repeat.start:
+            out.append(preceding.reference(repeat, offset))
+            span = (repeat.start + 1 + offset, repeat.end + offset)
+            omissions.append(Omission("lines an earlier result shows", repeat.end - repeat.start, "lines", (span,)))
+        at = repeat.end
+    return Compressed("\n".join(out), "+".join(sorted(names)), False, tuple(omissions))

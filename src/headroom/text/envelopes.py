@@ -1,0 +1,90 @@
+"""Texts that stand wrapped inside JSON strings: MCP content, `{"output": …}`, escaped logs. Everything around stays."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_MIN_INNER, _MIN_SHARE, _MAX_INNER = 200, 0.6, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A long string inside a JSON text: its decoded text, its JSON path, and the span of its literal."""
+
+    text: str
+    path: str
+    start: int
+    end: int
+
+
+def inner_texts(text: str) -> list[Inner]:
+    """The long strings that make up most of a JSON text, in order; empty where the text is no such envelope.
+
+    Linear: one parse by the C scanner, one regex pass over the literals, one walk over the values.
+    """
+    head = text[:64].lstrip()
+    if len(text) < _MIN_INNER or head[:1] not in ("{", "[", '"') or text.rstrip()[-1:] not in ("}", "]", '"'):
+        return []
+    if head[:1] == "[" and not head[1:].lstrip().startswith(("{", '"')):
+        return []
+    if not _dominated(text):
+        return []
+    try:
+        value = json.loads(text, object_pairs_hook=_Pairs)
+    except (ValueError, RecursionError):
+        return []
+    strings = list(_strings(value, "$"))
+    literals = list(_STRING.finditer(text))
+    if len(strings) != len(literals):
+        return []
+    found = [
+        Inner(s, path, m.start(), m.end())
+        for (s, path), m in zip(strings, literals, strict=True)
+        if path and len(s) >= _MIN_INNER
+    ]
+    held = sum(inner.end - inner.start for inner in found)
+    return found if held >= len(text) * _MIN_SHARE and len(found) <= _MAX_INNER else []
+
+
+def _dominated(text: str) -> bool:
+    """Whether a few long literals hold most of the text, without building anything."""
+    held = count = 0
+    for found in _STRING.finditer(text):
+        size = found.end() - found.start()
+        if size >= _MIN_INNER:
+            held += size
+            count += 1
+            if count > _MAX_INNER:
+                return False
+    return held >= len(text) * _MIN_SHARE
+
+
+def literal_like(source: str, text: str) -> str:
+    """A JSON string literal for `text` in the spelling of `source` (the literal it replaces): ASCII escapes or not."""
+    return json.dumps(text, ensure_ascii=source.isascii() and "\\u" in source)
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's members in order, duplicates too."""
+
+
+def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every string literal of a JSON value in document order with its path; keys have the path ""."""
+    stack: list[tuple[Any, str]] = [(value, path)]
+    while stack:
+        value, path = stack.pop()
+        if isinstance(value, str):
+            yield value, path
+        elif isinstance(value, _Pairs):
+            children: list[tuple[Any, str]] = []
+            for key, inner in value:
+                step = f".{key}" if key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"
+                children += ((key, ""), (inner, path + step))
+            stack.extend(reversed(children))
+        elif isinstance(value, list):
+            stack.extend(reversed([(inner, f"{path}[{i}]") for i, inner in enumerate(value)]))

@@ -1,0 +1,138 @@
+"""Lines left out in place of others like them: why each is left out, and the markers that say so.
+
+A plan gives each line a reason or none. Neighbouring left-out lines become one gap; its marker counts every reason and
+lists the varying parts of the lines where the reason asks for them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from headroom.marker import omitted
+from headroom.model import Omission
+
+KEPT = -1
+_SHORT = 72
+_MOST_PARTS = 8
+
+Values = Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One reason: `kind` names it in the loss report, `text` in the marker; `values` gives a line's varying part."""
+
+    kind: str
+    text: str
+    values: Values | None = None
+    times: str = ""
+
+
+@dataclass(slots=True)
+class Plan:
+    """`of[i]` is the index in `reasons` of line i's reason, or KEPT."""
+
+    of: list[int]
+    reasons: list[Why] = field(default_factory=list)
+    _index: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def reason(self, why: Why) -> int:
+        """The index of a reason, the same for the same kind and text."""
+        key = (why.kind, why.text)
+        if key not in self._index:
+            self._index[key] = len(self.reasons)
+            self.reasons.append(why)
+        return self._index[key]
+
+
+def short(text: str, most: int = _SHORT) -> str:
+    """A label for a line or a template: its beginning, with "…" where it is cut."""
+    text = text.strip()
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def render(lines: Sequence[str], plan: Plan) -> tuple[list[str], tuple[Omission, ...]]:
+    """The kept lines with a marker for each gap, and the loss report.
+
+    A gap whose marker would be longer than its lines stays as it is.
+    """
+    out: list[str] = []
+    lost: dict[str, list[tuple[int, int]]] = {}
+    of, i, count = plan.of, 0, len(lines)
+    while i < count:
+        if of[i] == KEPT:
+            out.append(lines[i])
+            i += 1
+            continue
+        end = i + 1
+        while end < count and of[end] != KEPT:
+            end += 1
+        marker = omitted(end - i, "lines", ((i + 1, end),), _describe(plan, i, end))
+        if sum(map(len, lines[i:end])) + end - i <= len(marker):
+            out.extend(lines[i:end])
+        else:
+            out.append(marker)
+            _record(lost, plan, i, end)
+        i = end
+    report = (Omission(kind, sum(b - a + 1 for a, b in r), "lines", tuple(r)) for kind, r in lost.items())
+    return out, tuple(report)
+
+
+def _record(lost: dict[str, list[tuple[int, int]]], plan: Plan, start: int, end: int) -> None:
+    for i in range(start, end):
+        ranges = lost.setdefault(plan.reasons[plan.of[i]].kind, [])
+        if ranges and ranges[-1][1] == i:
+            ranges[-1] = (ranges[-1][0], i + 1)
+        else:
+            ranges.append((i + 1, i + 1))
+
+
+def _describe(plan: Plan, start: int, end: int) -> str:
+    """What a gap hides: each reason with its count, most frequent first, and the values that the reason lists."""
+    counts = Counter(plan.of[start:end])
+    parts: list[str] = []
+    rest = 0
+    for place, (reason, count) in enumerate(counts.most_common()):
+        why = plan.reasons[reason]
+        if place >= _MOST_PARTS and why.values is None:
+            rest += count
+            continue
+        head = why.text if len(counts) == 1 else f"{count} {why.times}{why.text}"
+        if why.values is not None:
+            values = [why.values(i) for i in range(start, end) if plan.of[i] == reason]
+            listed = listing(values)
+            head += f": {listed}" if listed else ""
+        parts.append(head)
+    if rest:
+        parts.append(f"{rest} others")
+    return "; ".join(parts)
+
+
+def listing(values: Sequence[str]) -> str:
+    """Values in order, each once with its count, those of one folder or file under its name: "a/x.py::{f, g ×2}, b"."""
+    groups: dict[str, dict[str, int]] = defaultdict(dict)
+    for value in values:
+        if value:
+            head, tail = _split(value)
+            groups[head][tail] = groups[head].get(tail, 0) + 1
+    written: list[str] = []
+    for head, tails in groups.items():
+        names = ", ".join(tail if n == 1 else f"{tail} ×{n}" for tail, n in tails.items())
+        written.append(f"{head}{{{names}}}" if head and len(tails) > 1 else head + names)
+    return ", ".join(written)
+
+
+def _split(value: str) -> tuple[str, str]:
+    """A value's folder or file, and the rest: "tests/test_x.py::" and "test_a", "lib/" and "url.c"."""
+    stop = value.find("[")
+    head = value if stop < 0 else value[:stop]
+    at = head.rfind("::")
+    if at >= 0:
+        return value[: at + 2], value[at + 2 :]
+    at = head.find(":", head.rfind("/") + 1)
+    if 0 <= at < len(head) - 1:
+        return value[: at + 1], value[at + 1 :]
+    at = head.rfind("/", 0, len(head) - 1)
+    return value[: at + 1], value[at + 1 :]

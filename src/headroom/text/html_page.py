@@ -1,0 +1,382 @@
+"""An HTML page as the blocks of text a reader sees: what stands on it, where, and how much of it is links.
+
+The tree comes from lexbor (a browser-grade HTML5 parser), so broken, nested or cut markup reads as a browser reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from headroom.marker import omitted
+from headroom.text.html_regions import Region, is_hidden, region_of
+
+# Unicode noncharacters: they never stand in a page's text, so they can mark where a link begins and ends
+_OPEN, _CLOSE, _END = "\ufdd0", "\ufdd1", "\ufdd2"
+_LINK = re.compile(f"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}(\\d+){_END}")
+_STRAY = re.compile(f"[{_OPEN}{_END}]|{_CLOSE}\\d*")
+
+_BLOCKS = frozenset(
+    "html body address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer "
+    "form frameset h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol optgroup option p pre search section "
+    "summary table caption tbody thead tfoot tr td th ul xmp listing".split()
+)
+_SECTIONS = frozenset(("article", "main", "li", "blockquote", "td", "figure"))
+_LISTS = frozenset(("ul", "ol", "menu", "dir"))
+_CODE = frozenset(("code", "kbd", "samp", "tt"))
+_CONTROLS = frozenset(("input", "select", "textarea", "button"))
+_PLAIN = frozenset("b i em strong u s small big sup sub br wbr font mark abbr cite q tt code kbd samp var".split())
+_UNSEEN = {
+    "script": "scripts",
+    "style": "styles",
+    "svg": "drawings",
+    "canvas": "drawings",
+    "noscript": "noscript texts",
+    "template": "templates",
+    "iframe": "frames",
+    "object": "embedded objects",
+    "embed": "embedded objects",
+    "map": "image maps",
+    "head": "",
+}
+_HEADINGS = {f"h{n}": "#" * n + " " for n in range(1, 7)}
+_NO_ADDRESS = ("#", "javascript:", "data:")
+_MAX_CELL, _MAX_HIDDEN, _MAX_VALUE, _MAX_OPTIONS, _MAX_REGIONS = 300, 80, 200, 24, 4
+_CUT_START = re.compile(r"[^<>]*?[\"'/]\s*>")
+_CUT_CODE = re.compile(r"<(/?)(?:script|style)\b[^>]*>", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Block:
+    """One block of text: `kind` is text, heading, item, fact, row or code; sizes are characters, `linked` in links."""
+
+    kind: str
+    text: str
+    size: int
+    linked: int
+    region: Region | None
+    links: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Page:
+    """What a page holds: its facts (title, author …), blocks, link addresses, data scripts, what is not text."""
+
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    data: list[tuple[str, str]] = field(default_factory=list)
+    unseen: Counter[str] = field(default_factory=Counter)
+    cut: int = 0
+
+
+def with_links(text: str, addresses: list[str], shown: frozenset[int]) -> str:
+    """A block's text with the links in `shown` as [text](address), the others as their text alone."""
+    if _OPEN not in text and _CLOSE not in text:
+        return text
+
+    def link(match: re.Match[str]) -> str:
+        at, label = int(match[2]), match[1]
+        if at not in shown or at >= len(addresses) or not label.strip() or label.strip() == addresses[at]:
+            return label
+        return f"[{label}]({addresses[at]})"
+
+    return _STRAY.sub("", _LINK.sub(link, text))
+
+
+def parse_page(source: str) -> Page:
+    """The page in `source`: a whole document or a window of one. Raises UnicodeEncodeError for lone surrogates."""
+    start = _cut_start(source)
+    document = LexborHTMLParser(source[start:] if start else source)
+    page = Page(cut=start)
+    root = document.root
+    if root is not None:
+        _read_head(document, page)
+        _Walk(page).run(root)
+    return page
+
+
+def _cut_start(source: str) -> int:
+    """How many characters at the start of a page window are the rest of a tag or of a script."""
+    code = _CUT_CODE.search(source)
+    if code is not None and code[1]:
+        before = source[: code.start()]
+        if sum(map(before.count, "{};")) * 100 > len(before):
+            return code.end()
+    tag = _CUT_START.match(source[:4000])
+    return tag.end() if tag is not None else 0
+
+
+_META = {
+    "description": "description",
+    "og:description": "description",
+    "author": "author",
+    "article:author": "author",
+    "article:published_time": "published",
+    "article:modified_time": "modified",
+    "date": "published",
+    "og:site_name": "site",
+    "og:url": "address",
+    "og:title": "title",
+}
+
+
+def _read_head(document: LexborHTMLParser, page: Page) -> None:
+    facts: dict[str, list[str]] = {}
+
+    def add(name: str, value: str | None) -> None:
+        text = " ".join((value or "").split())
+        values = facts.setdefault(name, [])
+        if text and not any(text in other for other in values):
+            values.append(text)
+
+    for node in document.css("head > title")[:1]:
+        add("title", node.text())
+    for node in document.css("link[rel=canonical]")[:1]:
+        add("address", node.attributes.get("href"))
+    for node in document.css("meta[content]")[:200]:
+        attributes = node.attributes
+        name = _META.get((attributes.get("name") or attributes.get("property") or "").lower())
+        if name and not (name == "address" and facts.get(name)):
+            add(name, attributes.get("content"))
+    for node in document.css("script[type]")[:500]:
+        kind = node.attributes.get("type") or ""
+        if "json" in kind:
+            page.data.append((node.attributes.get("id") or kind, node.text()))
+    root = document.root
+    add("language", root.attributes.get("lang") if root is not None else "")
+    page.facts = [(name, value) for name, values in facts.items() for value in values]
+
+
+class _Walk:
+    """One pass over the tree in document order, without recursion; a tag on the stack closes an element."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.parts: list[str] = []
+        self.linked = 0
+        self.link = -1  # the address of the open link that no block has shown yet
+        self.in_link = 0
+        self.kind, self.prefix = "text", ""
+        self.regions: list[Region] = []
+        self.lists: list[int] = []
+        self.rows: list[list[int]] = []
+        self.quotes = self.sections = self.facts = 0
+
+    def run(self, root: LexborNode) -> None:
+        stack: list[LexborNode | tuple[str, bool]] = [root]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, tuple):
+                self._close(*node)
+                continue
+            following = node.next
+            if following is not None and node is not root:
+                stack.append(following)
+            if node.is_text_node:
+                text = node.text_content or ""
+                self.parts.append(text)
+                if self.in_link:
+                    self.linked += len(text.strip())
+                continue
+            tag = node.tag or ""
+            if tag in _UNSEEN:
+                if _UNSEEN[tag]:
+                    self.page.unseen[_UNSEEN[tag]] += 1
+            elif tag[:1].isalpha():
+                self._open(node, tag, stack)
+        self._flush()
+
+    def _open(self, node: LexborNode, tag: str, stack: list[LexborNode | tuple[str, bool]]) -> None:
+        if tag in _PLAIN:
+            self._open_inline(tag, {})
+            stack.append((tag, False))
+            child = node.child
+            if child is not None:
+                stack.append(child)
+            return
+        attributes = node.attributes
+        if tag in _BLOCKS:
+            self._flush()
+            self._open_block(tag)
+        elif attributes and len(self.regions) < _MAX_REGIONS and is_hidden(attributes) and not self._is_hidden():
+            if len(node.text()) < _MAX_HIDDEN:
+                self.page.unseen["hidden inline texts"] += 1
+                return
+        region = region_of(tag, attributes, self.sections > 0) if len(self.regions) < _MAX_REGIONS else None
+        if tag == "pre":
+            self._code(node)
+        elif tag in _CONTROLS:
+            self.parts.append(control(node, tag, attributes))
+        else:
+            if region is not None:
+                self._flush()
+                self.regions.append(region)
+            self._open_inline(tag, attributes)
+            stack.append((tag, region is not None))
+            child = node.child
+            if child is not None:
+                stack.append(child)
+
+    def _is_hidden(self) -> bool:
+        return any(region.label == "hidden" for region in self.regions)
+
+    def _open_block(self, tag: str) -> None:
+        if tag in _HEADINGS:
+            self.kind, self.prefix = "heading", _HEADINGS[tag]
+            if tag == "h1":
+                for region in self.regions:
+                    region.has_title = True
+        elif tag in _LISTS:
+            self.lists.append(0 if tag == "ol" else -1)
+        elif tag == "li":
+            depth = max(0, len(self.lists) - 1)
+            mark = "- "
+            if self.lists and self.lists[-1] >= 0:
+                self.lists[-1] += 1
+                mark = f"{self.lists[-1]}. "
+            self.kind, self.prefix = "fact" if self.facts else "item", "  " * min(depth, 8) + mark
+        elif tag == "tr":
+            self.rows.append([len(self.page.blocks)])
+        elif tag in ("dt", "dd"):
+            self.kind, self.prefix = "fact", "  " if tag == "dd" else ""
+        self.quotes += tag == "blockquote"
+        self.facts += tag == "dl"
+        self.sections += tag in _SECTIONS
+
+    def _open_inline(self, tag: str, attributes: dict[str, str | None]) -> None:
+        if tag == "br":
+            self.parts.append("\v")
+        elif tag == "a":
+            self.in_link += 1
+            href = (attributes.get("href") or "").strip()
+            if href and not href.startswith(_NO_ADDRESS) and self.link < 0:
+                self.link = len(self.page.addresses)
+                self.page.addresses.append(href)
+                self.parts.append(_OPEN)
+        elif tag == "img":
+            alt = " ".join((attributes.get("alt") or "").split())
+            self.page.unseen["images"] += 1
+            if alt:
+                self.parts.append(f"[image: {alt}]")
+        elif tag in _CODE:
+            self.parts.append("`")
+
+    def _close(self, tag: str, region: bool) -> None:
+        if tag in _CODE:
+            if self.parts and self.parts[-1] == "`":
+                self.parts.pop()
+            else:
+                self.parts.append("`")
+        elif tag == "a":
+            self._close_link()
+            self.in_link = max(0, self.in_link - 1)
+        elif tag in _BLOCKS:
+            self._flush()
+            self._close_block(tag)
+        if region:
+            self._flush()
+            self.regions.pop()
+
+    def _close_block(self, tag: str) -> None:
+        if tag in _LISTS and self.lists:
+            self.lists.pop()
+        elif tag in ("td", "th") and self.rows:
+            self.rows[-1].append(len(self.page.blocks))
+        elif tag == "tr" and self.rows:
+            self._close_row(self.rows.pop())
+        self.quotes -= tag == "blockquote"
+        self.facts -= tag == "dl"
+        self.sections -= tag in _SECTIONS
+        self.kind, self.prefix = "text", ""
+
+    def _close_link(self) -> None:
+        if self.link >= 0:
+            self.parts.append(f"{_CLOSE}{self.link}{_END}")
+            self.link = -1
+
+    def _code(self, node: LexborNode) -> None:
+        """Preformatted text keeps its spaces and lines."""
+        text = node.text().strip("\n")
+        if text.strip():
+            self._add("code", f"```\n{text}\n```", len(text), 0, ())
+        self.kind, self.prefix = "text", ""
+
+    def _flush(self) -> None:
+        """Ends the open block: spaces collapse as in a browser, `\\v` (a br) ends a line."""
+        if not self.parts:
+            return
+        self._close_link()
+        raw = "".join(self.parts)
+        linked, self.linked = self.linked, 0
+        self.parts = []
+        if "\v" in raw:
+            text = "\n".join(filter(None, (" ".join(line.split()) for line in raw.split("\v"))))
+        else:
+            text = " ".join(raw.split())
+        links: tuple[int, ...] = ()
+        size = len(text)
+        if _CLOSE in text:
+            links = tuple(int(at) for _, at in _LINK.findall(text))
+            size = len(_STRAY.sub("", text).strip())
+        if not size:
+            return
+        self._add(self.kind, "> " * min(self.quotes, 4) + self.prefix + text, size, min(linked, size), links)
+        if self.kind == "heading":
+            self.kind, self.prefix = "text", ""
+        elif self.prefix:  # what follows in the same item is indented below it
+            self.prefix = " " * len(self.prefix)
+
+    def _add(self, kind: str, text: str, size: int, linked: int, links: tuple[int, ...]) -> None:
+        for region in self.regions:
+            region.size += size
+            region.linked += linked
+        self.page.blocks.append(Block(kind, text, size, linked, self.regions[0] if self.regions else None, links))
+
+    def _close_row(self, bounds: list[int]) -> None:
+        """Cells of a table row become one line unless they are a page layout: long, or with blocks of their own."""
+        blocks = self.page.blocks
+        start, ends = bounds[0], bounds[1:]
+        if len(ends) < 2 or ends[-1] != len(blocks) or ends[-1] == start:
+            return
+        cells: list[list[Block]] = []
+        for end in ends:
+            cells.append(blocks[start:end])
+            start = end
+        row = [b for cell in cells for b in cell]
+        if any(b.kind in ("heading", "code", "row") for b in row):
+            return
+        if any(len(cell) > 1 and sum(b.size for b in cell) > _MAX_CELL for cell in cells):
+            return
+        text = " | ".join(" ".join(b.text.strip().replace("\n", " ") for b in cell) for cell in cells)
+        size, linked = sum(b.size for b in row), sum(b.linked for b in row)
+        links = tuple(at for b in row for at in b.links)
+        del blocks[bounds[0] :]
+        blocks.append(Block("row", text, size, linked, row[0].region, links))
+
+
+def control(node: LexborNode, tag: str, attributes: dict[str, str | None]) -> str:
+    """A form control by its name and what it shows, as `[button: Search]`; "" when there is nothing to see."""
+    kind = (attributes.get("type") or "").lower()
+    name = attributes.get("aria-label") or attributes.get("placeholder") or attributes.get("name") or ""
+    if kind == "hidden":
+        return ""
+    if tag == "button":
+        shown = " ".join(node.text().split()) or attributes.get("aria-label") or attributes.get("title") or ""
+        return f"[button: {shown}]" if shown else ""
+    if tag == "input" and kind in ("submit", "button", "reset", "image"):
+        return f"[button: {attributes.get('value') or attributes.get('alt') or kind}]"
+    if tag == "select":
+        options = [" ".join(option.text().split()) for option in node.css("option")]
+        if len(options) > _MAX_OPTIONS:
+            options[_MAX_OPTIONS // 2 : -_MAX_OPTIONS // 2] = [omitted(len(options) - _MAX_OPTIONS, "items")]
+        value = ", ".join(options)
+    else:
+        value = " ".join((node.text() if tag == "textarea" else attributes.get("value") or "").split())
+    if len(value) > _MAX_VALUE and tag != "select":
+        value = value[:_MAX_VALUE] + omitted(len(value) - _MAX_VALUE, "characters")
+    named = f"{'choice' if tag == 'select' else 'input'} {name}".strip()
+    return f"[{named}: {value}]" if value else f"[{named}]"

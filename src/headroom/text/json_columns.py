@@ -1,0 +1,205 @@
+"""Rows of objects as columns: keys in one order for all, nested objects as dotted columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from headroom.text.json_compact import MISSING, Missing, Reader, Ref, Schema, cells, inline_key, schema_text, tuples
+from headroom.text.json_read import MAX_DEPTH, quote
+
+Shape = tuple[str, ...]
+_SIMILAR, _DENSE = 0.4, 0.34
+_WIDE = 400  # columns; an object with more keys than this is a map, not a record
+
+
+@dataclass(slots=True)
+class Column:
+    """One column: its name with dots for nesting, its values (MISSING where a row has none), its cells."""
+
+    name: str
+    values: list[Any]
+    schema: Schema | None = None
+    cells: list[str] = field(default_factory=list)
+
+
+def merged(shapes: list[Shape]) -> list[str] | None:
+    """One key order in which every shape's keys stand in their own order; None when two shapes contradict."""
+    order: list[str] = list(shapes[0])
+    known = set(order)
+    for shape in shapes[1:]:
+        at = 0
+        for key in shape:
+            if key in known:
+                try:
+                    at = order.index(key, at) + 1
+                except ValueError:
+                    return None
+            else:
+                order.insert(at, key)
+                known.add(key)
+                at += 1
+        if len(order) > _WIDE:
+            return None
+    return order
+
+
+def kinds_of(rows: list[Any]) -> tuple[list[list[str]], list[int]]:
+    """Groups of rows that share keys: each group's key order, and each row's group (-1 for a row that fits none)."""
+    counts = Counter([tuple(row) if type(row) is dict else None for row in rows])
+    groups: list[tuple[set[str], list[str]]] = []
+    of: dict[Shape | None, int] = {None: -1, (): -1}
+    for shape, _ in counts.most_common():
+        if not shape:
+            continue
+        keys = set(shape)
+        for i, (known, order) in enumerate(groups):
+            if len(keys & known) < _SIMILAR * len(keys | known):
+                continue
+            both = merged([tuple(order), shape])
+            if both is not None:
+                groups[i] = (known | keys, both)
+                of[shape] = i
+                break
+        else:
+            of[shape] = len(groups)
+            groups.append((keys, list(shape)))
+    members: Counter[int] = Counter()
+    for shape, n in counts.items():
+        members[of[shape]] += n
+    keep = [i for i in range(len(groups)) if members[i] >= 2]
+    renamed = {i: n for n, i in enumerate(keep)}
+    return [groups[i][1] for i in keep], [
+        renamed.get(of[tuple(row)], -1) if type(row) is dict else -1 for row in rows
+    ]
+
+
+def columns_of(rows: list[dict[str, Any]], keys: list[str]) -> list[Column]:
+    """The columns of rows that share `keys`, nested objects flattened."""
+    out: list[Column] = []
+    if all(len(row) == len(keys) for row in rows):
+        for key, values in zip(keys, zip(*[row.values() for row in rows], strict=True), strict=True):
+            _expand(dotted("", key), list(values), out, 0)
+    else:
+        for key in keys:
+            _expand(dotted("", key), [row.get(key, MISSING) for row in rows], out, 0)
+    for column in out:
+        column.cells = (
+            [tuples(v, column.schema) for v in column.values] if column.schema else cells(column.values)
+        )
+    return out
+
+
+def dotted(prefix: str, key: str) -> str:
+    """A column's name; a key that could be read as something else stands in quotes."""
+    safe = inline_key(key)
+    if safe == key and any(c in ".~<>()" or c.isspace() or c in "=→" for c in key):
+        safe = quote(key)
+    return f"{prefix}.{safe}" if prefix else safe
+
+
+def _expand(name: str, values: list[Any], out: list[Column], depth: int) -> None:
+    types = set(map(type, values))
+    if dict in types and types <= {dict, Missing, type(None), str, bytes, bool} and depth < MAX_DEPTH:
+        filled = [v for v in values if type(v) is dict and v]
+        keys = _shared_keys(filled)
+        if keys and (len(filled) * 2 >= len(values) - values.count(MISSING) or types <= {dict, Missing, type(None)}):
+            if any(v is not MISSING and not (type(v) is dict and v) for v in values):
+                out.append(Column(name, [MISSING if type(v) is dict and v else v for v in values]))
+            for key in keys:
+                below = [v.get(key, MISSING) if type(v) is dict else MISSING for v in values]
+                _expand(dotted(name, key), below, out, depth + 1)
+            return
+    elif list in types and types <= {list, Missing, type(None)}:
+        lists = [v for v in values if type(v) is list]
+        items = [item for v in lists for item in v]
+        if items and set(map(type, items)) == {dict}:
+            if max(map(len, lists)) == 1 and _shared_keys(items) and depth < MAX_DEPTH:
+                if any(v is not MISSING and not v for v in values):
+                    out.append(Column(name, [MISSING if type(v) is list and v else v for v in values]))
+                _expand(f"{name}[0]", [v[0] if type(v) is list and v else MISSING for v in values], out, depth + 1)
+                return
+            out.append(Column(name, values, _schema(values, depth)))
+            return
+    out.append(Column(name, values))
+
+
+def _shared_keys(dicts: list[dict[str, Any]]) -> list[str] | None:
+    """The merged keys of objects that are cases of one kind, None when they are not."""
+    if not dicts:
+        return None
+    counts = Counter(map(tuple, dicts))
+    order = merged([shape for shape, _ in counts.most_common()]) if len(counts) <= 64 else None
+    if order is None or sum(len(s) * n for s, n in counts.items()) < _DENSE * len(order) * len(dicts):
+        return None
+    return order
+
+
+def _schema(values: list[Any], depth: int) -> Schema | None:
+    """The keys that the objects (or the objects in the arrays) of a column share; None when there are none."""
+    kinds = set(map(type, values)) - {Missing, type(None), str, bytes, bool, Ref}
+    if depth > MAX_DEPTH or len(kinds) != 1:
+        return None
+    kind = kinds.pop()
+    found = [v for v in values if type(v) is kind]
+    if kind is list:
+        found = [item for v in found for item in v]
+        if set(map(type, found)) != {dict}:
+            return None
+    elif kind is not dict:
+        return None
+    keys = _shared_keys(found)
+    if not keys:
+        return None
+    return Schema(kind is list, tuple((k, _schema([d.get(k, MISSING) for d in found], depth + 1)) for k in keys))
+
+
+def column_head(column: Column) -> str:
+    """A column's name with its schema."""
+    return column.name + (schema_text(column.schema) if column.schema else "")
+
+
+def read_head(text: str) -> tuple[list[str | int], Schema | None, int]:
+    """The path and schema of a column's name, and where the name ends."""
+    reader, path, schema = _NameReader(text), list[str | int](), None
+    while True:
+        path.append(reader.key())
+        while text.startswith("[0]", reader.at):
+            path.append(0)
+            reader.at += 3
+        if text[reader.at : reader.at + 1] != ".":
+            break
+        reader.at += 1
+    if text[reader.at : reader.at + 1] in ("[", "{"):
+        schema = Reader(text, reader.at)
+        made = schema.schema()
+        return path, made, schema.at
+    return path, None, reader.at
+
+
+class _NameReader(Reader):
+    def key(self) -> str:
+        if self.text[self.at : self.at + 1] == '"':
+            return self._string()
+        start = self.at
+        while self.at < len(self.text) and self.text[self.at] not in ".[{~=:(→,]}":
+            self.at += 1
+        return self.text[start : self.at]
+
+
+def put(row: dict[str, Any], path: list[str | int], value: Any) -> None:
+    """Sets the value at a column's path in a row, making the objects and arrays on the way."""
+    at: Any = row
+    for step, following in zip(path, path[1:], strict=False):
+        fresh: Any = [] if following == 0 and type(following) is int else {}
+        if type(step) is int:
+            if not at:
+                at.append(fresh)
+            at = at[0]
+        else:
+            at = at.setdefault(step, fresh)
+    if type(path[-1]) is int:
+        at.append(value)
+    else:
+        at[path[-1]] = value

@@ -1,0 +1,158 @@
+"""What one column says about another: values that are built from other values of the same row.
+
+`forks_url` is `<url>/forks` in every row of a repository listing; written once, the column costs nothing. A template is
+accepted only when it gives every value of its column back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from headroom.text.json_compact import MISSING, Ref
+
+Parts = tuple[str, ...]  # literal, base, literal, base, …, literal
+_MIN_TARGET, _MIN_BASE, _MAX_BASES, _MAX_COLUMNS = 6, 3, 6, 400
+_PART = re.compile(r"<([^<>]+)>")
+
+
+def text_of(value: Any) -> str | None:
+    """What a template puts in for a value; None for what cannot stand in one."""
+    kind = type(value)
+    if kind is str:
+        return str(value)
+    if kind is bytes:
+        return str(value, "ascii")
+    if kind is Ref:
+        return value.key if value.key is not None else None
+    return None
+
+
+def template_text(parts: Parts) -> str:
+    """A template as it stands in a column's head: literals with `<names>` between them."""
+    return "".join(part if i % 2 == 0 else f"<{part}>" for i, part in enumerate(parts))
+
+
+def read_template(text: str) -> Parts:
+    """The parts of a template as `template_text` wrote them."""
+    return tuple(_PART.split(text))
+
+
+def fill(parts: Parts, row: dict[str, Any]) -> Any:
+    """The value a template gives for a row (base name → value); MISSING where a base is missing."""
+    out = []
+    for i, part in enumerate(parts):
+        if i % 2 == 0:
+            out.append(part)
+            continue
+        text = text_of(row[part])
+        if text is None:
+            return MISSING
+        out.append(text)
+    return "".join(out)
+
+
+def templates(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> dict[int, Parts]:
+    """Columns that are built from others, as index → template; never in a circle."""
+    if not columns or len(columns) > _MAX_COLUMNS or len(columns[0]) < 2:
+        return {}
+    texts: list[list[str | None] | None] = [_texts(values) for values in columns]
+    usable = [i for i, t in enumerate(texts) if t is not None and "<" not in names[i] and ">" not in names[i]]
+    varied = [i for i in usable if len(set(texts[i] or ())) > 1]
+    found: dict[int, Parts] = {}
+    needs: dict[int, set[int]] = {}
+    order = sorted((i for i in varied if _is_target(columns[i])), key=lambda i: (-_mean(texts[i]), i))
+    for target in order:
+        bases = [i for i in varied if i != target and target not in needs.get(i, ()) and texts[i]]
+        parts = _explain(texts, target, bases, names)
+        if parts is None:
+            continue
+        used = {i for i in bases if names[i] in parts[1::2]}
+        reach = set(used)
+        for i in used:
+            reach |= needs.get(i, set())
+        found[target] = parts
+        needs[target] = reach
+        for i, below in needs.items():
+            if target in below:
+                needs[i] = below | reach
+    return found
+
+
+def _texts(values: Sequence[Any]) -> list[str | None] | None:
+    """The column as template texts, None for missing; no list when another kind of value stands in it."""
+    out: list[str | None] = []
+    for value in values:
+        text = None if value is MISSING else text_of(value)
+        if text is None and value is not MISSING:
+            return None
+        out.append(text)
+    return out
+
+
+def _is_target(values: Sequence[Any]) -> bool:
+    return all(type(v) is str or v is MISSING for v in values)
+
+
+def _mean(texts: Sequence[str | None] | None) -> int:
+    some = [len(t) for t in texts or () if t is not None]
+    return sum(some) // max(1, len(some))
+
+
+def _explain(
+    texts: Sequence[Sequence[str | None] | None], target: int, bases: Sequence[int], names: Sequence[str]
+) -> Parts | None:
+    column = texts[target] or ()
+    rows = [i for i, t in enumerate(column) if t is not None]
+    if len(rows) < 2 or _mean(column) < _MIN_TARGET:
+        return None
+    probes = (rows[0], rows[-1])
+    first, last = (column[p] or "" for p in probes)
+    near: list[tuple[str, str, int]] = []
+    for i in bases:
+        base = texts[i] or ()
+        a, b = base[probes[0]], base[probes[1]]
+        if a and b and a in first and b in last and (len(a) >= _MIN_BASE or len(b) >= _MIN_BASE or a.isdigit()):
+            near.append((a, b, i))
+    near.sort(key=lambda n: (-len(n[0]), n[2]))
+    for start in range(min(len(near), _MAX_BASES)):
+        parts = _greedy(first, last, near[start:])
+        if parts is not None and _holds(parts, texts, target):
+            return tuple(p if isinstance(p, str) else names[p] for p in parts)
+    return None
+
+
+def _greedy(first: str, last: str, near: Sequence[tuple[str, str, int]]) -> list[str | int] | None:
+    """Parts that give both probes, found by putting the longest base into what is still literal."""
+    parts: list[str | int] = [first]
+    for a, b, i in near:
+        for at, part in enumerate(parts):
+            if isinstance(part, str) and a in part:
+                head, tail = part.split(a, 1)
+                parts[at : at + 1] = [head, i, tail]
+                break
+        else:
+            continue
+        made = _made(parts, {i: b for _, b, i in near})
+        if made == last:
+            return None if any("<" in p or ">" in p for p in parts if isinstance(p, str)) else parts
+        if len(parts) > 9:
+            return None
+    return None
+
+
+def _made(parts: Sequence[str | int], by: dict[int, str]) -> str:
+    return "".join(p if isinstance(p, str) else by[p] for p in parts)
+
+
+def _holds(parts: Sequence[str | int], texts: Sequence[Sequence[str | None] | None], target: int) -> bool:
+    bases = [p for p in parts if not isinstance(p, str)]
+    literals = "".join(p.replace("%", "%%") if isinstance(p, str) else "%s" for p in parts)
+    for want, *have in zip(texts[target] or (), *[texts[i] or () for i in bases], strict=True):
+        if want is None:
+            if None not in have:
+                return False
+        elif None in have or literals % tuple(have) != want:
+            return False
+    return True

@@ -1,0 +1,192 @@
+"""A list of objects as a table: keys once, one row a line, cells between tabs, nothing lost.
+
+The head names the columns in key order, between tabs. What follows a name says what the cells leave out:
+`name=x` every row has x, `name~x` an empty cell means x, `name:a<b>c` built from column b of the row, `name→#2` the cell
+is the key of a record of section 2, `name(text)` cells are strings however they read. Rows of several kinds start with
+their kind's letter; a row that fits none is written whole after a "=".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from headroom.text.json_columns import Column, column_head, columns_of, kinds_of, put, read_head
+from headroom.text.json_compact import MISSING, Gap, Missing, Reader, Ref, inline, read_cell
+from headroom.text.json_read import quote
+from headroom.text.json_relations import fill, read_template, template_text, templates
+
+_CONTROL = re.compile("[\x00-\x1f\x85\u2028\u2029\ud800-\udfff]")
+_NUMERIC = re.compile(r"-?\d[\d.eE+-]*\Z")
+_DEFAULT_SHARE, _DEFAULT_ROWS = 0.6, 4
+
+
+def table_lines(rows: Sequence[Any]) -> list[str] | None:
+    """Heads and rows of a table, or None for rows that share too little. Gap items stand on lines of their own."""
+    plain = [row for row in rows if type(row) is not Gap]
+    kinds, of = kinds_of(plain)
+    if not kinds or of.count(-1) * 2 > len(plain) or len(kinds) > 26:
+        return None
+    lettered = len(kinds) > 1
+    bodies: list[list[str]] = []
+    heads: list[str] = []
+    for i, keys in enumerate(kinds):
+        members = [row for row, kind in zip(plain, of, strict=True) if kind == i]
+        specs, body = _encoded(columns_of(members, keys))
+        letter = f"{chr(65 + i)}\t" if lettered else ""
+        heads.append(letter + "\t".join(specs))
+        bodies.append([letter + line for line in body] if lettered else body)
+    nexts = [iter(body) for body in bodies]
+    kind_of = iter(of)
+    out = heads
+    for row in rows:
+        if type(row) is Gap:
+            out.append(row.marker)
+            continue
+        kind = next(kind_of)
+        out.append(next(nexts[kind]) if kind >= 0 else "=" + inline(row))
+    return out
+
+
+def _encoded(columns: list[Column]) -> tuple[list[str], list[str]]:
+    """The columns' heads and the rows' lines."""
+    built = templates([c.name for c in columns], [c.values for c in columns])
+    specs: list[str] = []
+    shown: list[list[str]] = []
+    size = len(columns[0].values)
+    for i, column in enumerate(columns):
+        if i in built:
+            specs.append(f"{column.name}:{template_text(built[i])}")
+            continue
+        mark, cells = _marked(column)
+        spec = column_head(column) + mark
+        if len(set(cells)) == 1 and cells[0] and size > 1:
+            specs.append(f"{spec}={cells[0]}")
+            continue
+        default = _default(cells)
+        specs.append(spec if default is None else f"{spec}~{default}")
+        shown.append(cells if default is None else ["" if c == default else c for c in cells])
+    if not shown:
+        return specs, [""] * size
+    return specs, ["\t".join(cells).rstrip("\t") for cells in zip(*shown, strict=True)]
+
+
+def _marked(column: Column) -> tuple[str, list[str]]:
+    """The mark that says how to read the column's cells, and the cells as they are then written."""
+    kinds = set(map(type, column.values))
+    if Ref in kinds and kinds <= {Ref, Missing, type(None)}:
+        sections = {v.section for v in column.values if type(v) is Ref}
+        if len(sections) == 1 and all(v.key is not None for v in column.values if type(v) is Ref):
+            cells = [
+                _plain(v.key) if type(v) is Ref and v.key is not None else "null" if v is None else ""
+                for v in column.values
+            ]
+            return f"→#{sections.pop()}", cells
+    if kinds <= {str, Missing} and not column.schema:
+        quoted = sum(c[:1] == '"' for c in column.cells)
+        if quoted * 4 > len(column.cells):
+            cells = [_plain(v) if type(v) is str else "" for v in column.values]
+            if sum(c[:1] == '"' for c in cells) * 2 < quoted:
+                return "(text)", cells
+    return "", column.cells
+
+
+def _plain(text: str) -> str:
+    """A string in a column that holds nothing but strings: bare unless a quote is needed to see its ends."""
+    if not text or text[0] in '"=' or text == "null" or _CONTROL.search(text):
+        return quote(text)
+    return text
+
+
+def _default(cells: list[str]) -> str | None:
+    if len(cells) < _DEFAULT_ROWS:
+        return None
+    value, n = Counter(cells).most_common(1)[0]
+    if not value or n < _DEFAULT_SHARE * len(cells) or "" in cells:
+        return None
+    return value
+
+
+def heads_count(lines: Sequence[str]) -> int:
+    """How many of a table's lines are heads: one for each letter in turn."""
+    count = 0
+    while count < min(26, len(lines)) and lines[count].startswith(f"{chr(65 + count)}\t"):
+        count += 1
+    return count if count > 1 else 1
+
+
+def read_table(heads: Sequence[str], lines: Sequence[str]) -> list[Any]:
+    """The rows of a table from its heads and its row lines."""
+    lettered = len(heads) > 1
+    kinds = [_Kind(head[2:] if lettered else head) for head in heads]
+    out: list[Any] = []
+    for line in lines:
+        if line.startswith("="):
+            out.append(Reader(line, 1).value())
+        elif lettered:
+            out.append(kinds[ord(line[0]) - 65].row(line[2:]))
+        else:
+            out.append(kinds[0].row(line))
+    return out
+
+
+class _Kind:
+    """One head, ready to read rows."""
+
+    def __init__(self, head: str) -> None:
+        self.columns = [_Spec(spec) for spec in head.split("\t")]
+        self.by_name = {spec.name: spec for spec in self.columns}
+
+    def row(self, line: str) -> dict[str, Any]:
+        cells = iter(line.split("\t"))
+        values: dict[str, Any] = {}
+        for spec in self.columns:
+            if spec.rule not in (":", "="):
+                values[spec.name] = spec.read(next(cells, ""))
+            elif spec.rule == "=":
+                values[spec.name] = spec.read(spec.rest)
+        out: dict[str, Any] = {}
+        for spec in self.columns:
+            value = self._value(spec, values)
+            if value is not MISSING:
+                put(out, spec.path, value)
+        return out
+
+    def _value(self, spec: _Spec, values: dict[str, Any]) -> Any:
+        if spec.name not in values:
+            needed = {base: self._value(self.by_name[base], values) for base in spec.parts[1::2]}
+            values[spec.name] = fill(spec.parts, needed)
+        return values[spec.name]
+
+
+class _Spec:
+    """One column's head: its path, how its cells read, and what stands in for an empty one."""
+
+    def __init__(self, text: str) -> None:
+        self.path, self.schema, at = read_head(text)
+        self.name = text[: at] if self.schema is None else re.split(r"(?<!\[0\])[\[{](?!0\])", text, maxsplit=1)[0]
+        self.section: int | None = None
+        self.text = text.startswith("(text)", at)
+        at += 6 if self.text else 0
+        reference = re.compile(r"→#(\d+)").match(text, at)
+        if reference:
+            self.section = int(reference[1])
+            at = reference.end()
+        self.rule, self.rest = text[at : at + 1], text[at + 1 :]
+        self.parts = read_template(self.rest) if self.rule == ":" else ()
+
+    def read(self, cell: str) -> Any:
+        if not cell and self.rule == "~":
+            cell = self.rest
+        if not cell:
+            return MISSING
+        if self.schema is not None and cell[0] == "[":
+            return Reader(cell).structured(self.schema)
+        if self.text or self.section is not None:
+            if self.section is not None and cell == "null":
+                return None
+            plain = Reader(cell).value() if cell[0] == '"' else cell
+            return plain if self.section is None else Ref(self.section, plain)
+        return read_cell(cell)

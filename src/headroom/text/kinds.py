@@ -1,0 +1,104 @@
+"""Kinds of lines: lines that differ only in numbers, paths, names and other values are of one kind."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WILDCARD = "*"
+_VALUE = re.compile(r"[0-9/\\@=_]|\w[.:]\w|\w-\w+-\w|[a-z][A-Z]|^[\"'`‘“<({\[]\S*[\"'`’”>)}\]][.,;:]?$")
+_ZERO = re.compile(r"\W?0\W?$")
+_NUMBER = re.compile(r"[\W_]*\d[\d.,:]*\s*(?:[a-zA-Zµ%]{1,3}|/)?[\W_]*$")
+_LONGEST_WORD, _MOST_WORDS, _CACHE = 200, 400, 50_000
+_RARE, _MOST_RARE, _ALIKE, _MERGED_WORDS, _MERGED_PLAIN = 2, 20_000, 4, 12, 2
+
+
+class _Words(dict[str, str]):
+    """Word → itself, or the wildcard when it is a value. A plain 0 stays: "0 errors" is another kind than "3 errors"."""
+
+    def __missing__(self, word: str) -> str:
+        if len(word) > _LONGEST_WORD:
+            return WILDCARD
+        shape = WILDCARD if _VALUE.search(word) and not _ZERO.match(word) else word
+        if len(self) < _CACHE:
+            self[word] = shape
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """`of[i]` is the kind of line i, -1 for a blank one; `templates` and `counts` belong to kinds."""
+
+    of: list[int]
+    templates: list[str]
+    counts: list[int]
+
+
+def kinds_of(lines: Sequence[str], fixed: re.Pattern[str]) -> Kinds:
+    """The kind of every line. Words matching `fixed` are never taken for values when rare kinds are merged."""
+    shape = _Words().__getitem__
+    known: dict[str, int] = {"": -1}
+    ids: dict[str, int] = {}
+    of: list[int] = []
+    for line in lines:
+        kind = known.get(line)
+        if kind is None:
+            words = line.split(None, _MOST_WORDS)
+            if words:
+                template = " ".join(map(shape, words[:_MOST_WORDS]))
+                kind = ids.setdefault(template, len(ids))
+            else:
+                kind = -1
+            if len(known) < _CACHE:
+                known[line] = kind
+        of.append(kind)
+    templates = list(ids)
+    counts = _counted(of, len(templates))
+    merged = _merge_rare(templates, counts, fixed)
+    if merged:
+        moved = {kind: ids.setdefault(template, len(ids)) for kind, template in merged.items()}
+        of = [moved.get(kind, kind) for kind in of]
+        templates = list(ids)
+        counts = _counted(of, len(templates))
+    return Kinds(of, templates, counts)
+
+
+def _counted(of: Sequence[int], size: int) -> list[int]:
+    counts = Counter(of)
+    return [counts[kind] for kind in range(size)]
+
+
+def _merge_rare(templates: list[str], counts: list[int], fixed: re.Pattern[str]) -> dict[int, str]:
+    """Rare kinds that differ from several others in one plain word, with the template they share.
+
+    "Looking for setlocale" and "Looking for getsockname" hold no digit or path to tell that a name varies; that four
+    lines differ in this one place does.
+    """
+    rare = [kind for kind, count in enumerate(counts) if count <= _RARE]
+    if not _ALIKE <= len(rare) <= _MOST_RARE:
+        return {}
+    frequent = {templates[kind] for kind, count in enumerate(counts) if count > _RARE}
+    groups: dict[str, list[int]] = defaultdict(list)
+    for kind in rare:
+        words = templates[kind].split(" ")
+        if len(words) > _MERGED_WORDS:
+            continue
+        plain = len(words) - words.count(WILDCARD)
+        for place, word in enumerate(words):
+            if plain > _MERGED_PLAIN and word != WILDCARD and not fixed.search(word):
+                words[place] = WILDCARD
+                groups[" ".join(words)].append(kind)
+                words[place] = word
+    merged: dict[int, str] = {}
+    for template, members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        free = [kind for kind in members if kind not in merged]
+        if len(free) >= _ALIKE or (free and template in frequent):
+            merged.update(dict.fromkeys(free, template))
+    return merged
+
+
+def is_number(word: str) -> bool:
+    """Whether a word is a plain quantity ("62.6", "[40%]", "18ms") rather than a name."""
+    return _NUMBER.match(word) is not None

@@ -1,0 +1,118 @@
+"""Cuts a mixed text into parts of one content type each.
+
+Seams are structure, never guesses: tags around an output, code fences, JSON documents between other lines, Markdown
+tables, a diff after something else, the separators that people echo between commands.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_TAG = re.compile(r"</?[A-Za-z][\w-]*>")
+_SEPARATOR = re.compile(r"(={3,}|-{3,}|#{3,}|\*{3,})(?: ?[^=\-#*\n][^\n]{0,100}(?:\1)?)?$")
+_REMINDER = "<system-reminder>"
+_MIN_PART_CHARS, _MIN_TABLE_LINES, _MAX_PARTS, _MAX_JSON_TRIES = 320, 6, 200, 12
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lines `start` to `end` (0-based, end exclusive). A verbatim part is left as it is."""
+
+    start: int
+    end: int
+    verbatim: bool = False
+
+
+def split_parts(text: str) -> list[Part]:
+    """The parts in order, covering all lines; one part where the text is of one kind. Linear in the text."""
+    lines = text.split("\n")
+    found = list(_marked(text, lines))
+    if not found:
+        return [Part(0, len(lines))]
+    parts: list[Part] = []
+    at = 0
+    for part in (*found, Part(len(lines), len(lines))):
+        if part.start > at:
+            parts.append(Part(at, part.start))
+        if part.end > part.start:
+            parts.append(part)
+        at = part.end
+    small = (part.verbatim or _size(lines, part) < _MIN_PART_CHARS for part in parts)
+    parts = [Part(p.start, p.end, tiny) for p, tiny in zip(parts, small, strict=True)]
+    merged = _merged(parts)
+    return merged if len(merged) <= _MAX_PARTS else [Part(0, len(lines))]
+
+
+def _size(lines: list[str], part: Part) -> int:
+    return sum(len(line) + 1 for line in lines[part.start : part.end])
+
+
+def _merged(parts: list[Part]) -> list[Part]:
+    """Neighbouring verbatim parts as one."""
+    out: list[Part] = []
+    for part in parts:
+        if out and part.verbatim and out[-1].verbatim:
+            out[-1] = Part(out[-1].start, part.end, True)
+        else:
+            out.append(part)
+    return out
+
+
+def _marked(text: str, lines: list[str]) -> Iterator[Part]:
+    """Parts that announce themselves, and the lines that separate, in order."""
+    tries = _MAX_JSON_TRIES if text[:1] not in ("{", "[") else 0
+    offset = i = 0
+    while i < len(lines):
+        line = lines[i]
+        first = line[:1]
+        end = i
+        verbatim = False
+        if first in ("{", "[") and tries and i:
+            tries -= 1
+            end = _json_end(text, offset, lines, i)
+        elif first == "|":
+            end = _run_of_table(lines, i)
+        elif first in ("`", "~") and line[:3] in ("```", "~~~"):
+            yield Part(i, i + 1, True)
+            end = next((k for k in range(i + 1, len(lines)) if lines[k].startswith(line[:3])), len(lines))
+            offset, i = offset + len(line) + 1, i + 1
+        elif first == "d" and line.startswith("diff --git ") and i and not lines[0].startswith(("diff ", "commit ")):
+            end = len(lines)
+        elif first == "<" and len(line) <= 120:
+            end, verbatim = _tags(lines, i), True
+        elif first in "=-#*" and first and len(line) < 160 and _SEPARATOR.match(line):
+            end, verbatim = i + 1, True
+        if end > i:
+            yield Part(i, end, verbatim)
+        end = max(end, i + 1)
+        offset += sum(len(line) + 1 for line in lines[i:end])
+        i = end
+
+
+def _json_end(text: str, offset: int, lines: list[str], i: int) -> int:
+    """The line after a JSON document that starts here and fills whole lines, or `i` where there is none."""
+    try:
+        _, stop = _DECODER.raw_decode(text, offset)
+    except (ValueError, RecursionError):
+        return i
+    if stop - offset < _MIN_PART_CHARS or text[stop : stop + 1] not in ("", "\n", "\r"):
+        return i
+    return i + text.count("\n", offset, stop) + 1
+
+
+def _run_of_table(lines: list[str], i: int) -> int:
+    end = i
+    while end < len(lines) and lines[end].startswith("|"):
+        end += 1
+    return end if end - i >= _MIN_TABLE_LINES else i
+
+
+def _tags(lines: list[str], i: int) -> int:
+    """The line after a tag that stands alone, or after a reminder that a client put behind a result."""
+    if lines[i].startswith(_REMINDER):
+        return next((k + 1 for k in range(i, len(lines)) if lines[k].endswith("</system-reminder>")), i + 1)
+    return i + 1 if _TAG.match(lines[i]) and lines[i].endswith(">") else i
