@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
 
 from headroom.interfaces import Sample
 from headroom.marker import omitted, ranges_of
@@ -12,7 +14,7 @@ from headroom.text import log_header, templates
 from headroom.text.log_header import Header
 from headroom.text.query import parse_query
 from headroom.text.slots import Slot, Variant, describe, slots
-from headroom.text.timestamps import clock_of, duration, pace
+from headroom.text.timestamps import clock_of, duration, pace, seconds_of
 
 _WARNING = 2
 _RARE_KIND, _EXTRA_SHARE, _MAX_VALUES, _VALUES_WIDTH, _NOTABLE_PER_KIND = 3, 0.03, 8, 260, 3
@@ -65,19 +67,19 @@ class LogCompressor:
 def _kinds(text: str, lines: list[str]) -> list[_Kind]:
     """The kinds in order of their first lines; a line without a header is of the same kind only as its equals."""
     shapes = templates.shapes(text)
-    headers = [log_header.parse(lines[indices[0]]) for indices in shapes.values()]
-    messages = [
-        templates.shape_of(lines[indices[0]][header.end :]) for header, indices in zip(headers, shapes.values(), strict=True)
-    ]
-    keys = [
-        (h.level, templates.shape_of(h.component)) if h.stamped else ("", shape)
-        for h, shape in zip(headers, shapes, strict=True)
-    ]
     members = list(shapes.values())
+    headers: list[Header] = []
+    messages: list[tuple[Hashable, str]] = []
+    for shape, layouts in shapes.items():
+        line = lines[layouts[0][0]]
+        header = log_header.parse(line)
+        key = (header.level, templates.shape_of(header.component)) if header.stamped else shape
+        headers.append(header)
+        messages.append((key, shape[len(templates.shape_of(line[: header.end])) :]))
     found = []
-    for group in templates.kinds(list(zip(keys, messages, strict=True))):
-        indices = sorted(i for n in group for i in members[n])
-        found.append(_Kind(headers[group[0]], [Variant(messages[n], members[n]) for n in group], indices))
+    for group in templates.kinds(messages):
+        indices = sorted(chain.from_iterable(chain.from_iterable(members[n] for n in group)))
+        found.append(_Kind(headers[group[0]], [Variant(messages[n][1], members[n]) for n in group], indices))
     return sorted(found, key=lambda kind: kind.indices[0])
 
 
@@ -121,7 +123,8 @@ def _render(found: list[_Kind], lines: list[str], shown: list[int]) -> list[str]
 
 def _head(found: list[_Kind], lines: Sequence[str]) -> str:
     facts = [f"log of {len(lines)} lines, {len(found)} kinds"]
-    times = pace(lines)
+    timed = [kind for kind in found if kind.header.clock >= 0]
+    times = pace(sorted((p for kind in timed for p in seconds_of(lines, kind.indices, kind.header.clock)), key=itemgetter(1)))
     if times is not None:
         facts[0] += f", {duration(times.seconds)}"
         if times.gap:
@@ -137,10 +140,10 @@ def _marker(kind: _Kind, lines: Sequence[str]) -> str:
     total = len(kind.indices)
     said: list[str] = []
     if (kind.header.level or 0) >= _WARNING:
-        clock = clock_of(lines[hidden[-1]])
+        clock = clock_of(lines[hidden[-1]], kind.header.clock)
         said += [f"last {clock}"] if clock else []
     for slot in kind.slots:
-        when = clock_of(lines[slot.highest[1]]) if slot.highest else ""
+        when = clock_of(lines[slot.highest[1]], kind.header.clock) if slot.highest else ""
         what = describe(slot, total, when)
         if what and what not in said and sum(map(len, said)) + len(what) < _VALUES_WIDTH and len(said) < _MAX_VALUES:
             said.append(what)

@@ -82,44 +82,22 @@ def _split_cells(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Co
 
     At least half of a cell's words stay in the row, so that it can still be recognised there.
     """
-    out_columns: list[Column] = []
     parts: dict[str, tuple[tuple[str, ...], tuple[Slot, ...]]] = {}
+    by_name: dict[str, Column] = {}
     whole = {column: name for name, column in zip(layout.names, columns, strict=True)}
     taken = frozenset(layout.names)
     for name, column in zip(layout.names, columns, strict=True):
         slots = [s for s in layout.slots if s.name == name]
         cut = _cut_cells(name, column, taken, whole) if len(slots) == 1 and not slots[0].width else None
         if cut is None:
-            out_columns.append(column)
+            by_name[name] = column
             continue
         literals, names, pieces = cut
         taken |= frozenset(names)
-        fresh = [p for p in dict.fromkeys(names) if p not in layout.names]
         parts[name] = literals, tuple(Slot(n) for n in names)
-        out_columns.extend(pieces[n] for n in fresh)
-    if not parts:
-        return layout, columns
-    return _spliced(layout, parts), _in_order(_spliced(layout, parts), layout, columns, parts, out_columns)
-
-
-def _in_order(
-    new: Layout,
-    old: Layout,
-    columns: list[Column],
-    parts: dict[str, tuple[tuple[str, ...], tuple[Slot, ...]]],
-    out: list[Column],
-) -> list[Column]:
-    """The columns in the order of the new layout's names."""
-    by_name: dict[str, Column] = {}
-    remaining = iter(out)
-    for name in old.names:
-        if name not in parts:
-            by_name[name] = next(remaining)
-            continue
-        for slot in dict.fromkeys(s.name for s in parts[name][1]):
-            if slot not in old.names:
-                by_name[slot] = next(remaining)
-    return [by_name[name] for name in new.names]
+        by_name.update(pieces)
+    new = _spliced(layout, parts)
+    return new, [by_name[name] for name in new.names]
 
 
 def _spliced(layout: Layout, parts: dict[str, tuple[tuple[str, ...], tuple[Slot, ...]]]) -> Layout:
@@ -195,10 +173,9 @@ def _pieces(
             glue = "%s" + "".join(fixed[i].replace("%", "%%") + "%s" for i in group[1:])
             column = tuple([glue % cells for cells in zip(*[words[i] for i in group], strict=True)])
         other = whole.get(column) or known.get(column)
-        if other is None or other == name:
-            other = next(fresh)
-            columns[other] = known[column] = column  # type: ignore[assignment]
-            known[column] = other
+        if other is None:
+            other = known[column] = next(fresh)
+            columns[other] = column
         names.append(other)
     return tuple(literals), names, columns
 

@@ -6,15 +6,18 @@ lists the varying parts of the lines where the reason asks for them.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from headroom.marker import omitted
 from headroom.model import Omission
+from headroom.text.findings import Report
 
 KEPT = -1
 _SHORT = 72
+_WILD = re.compile(r"\*(?: \*)+")
 _MOST_PARTS = 8
 
 Values = Callable[[int], str]
@@ -22,20 +25,24 @@ Values = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """One reason: `kind` names it in the loss report, `text` in the marker; `values` gives a line's varying part."""
+    """One reason: `kind` names it in the loss report, `text` in the marker (`one` where it is one line's reason).
+
+    `values` gives the part of a line that varies, where that is to be listed.
+    """
 
     kind: str
     text: str
     values: Values | None = None
-    times: str = ""
+    one: str = ""
 
 
 @dataclass(slots=True)
 class Plan:
-    """`of[i]` is the index in `reasons` of line i's reason, or KEPT."""
+    """`of[i]` is the index in `reasons` of line i's reason, or KEPT; `reports` stand for the lines from their key on."""
 
     of: list[int]
     reasons: list[Why] = field(default_factory=list)
+    reports: dict[int, Report] = field(default_factory=dict)
     _index: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def reason(self, why: Why) -> int:
@@ -48,8 +55,8 @@ class Plan:
 
 
 def short(text: str, most: int = _SHORT) -> str:
-    """A label for a line or a template: its beginning, with "…" where it is cut."""
-    text = text.strip()
+    """A label for a line or a template: its beginning, with "…" where it is cut, and runs of wildcards as one."""
+    text = _WILD.sub("*", text.strip())
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
@@ -60,8 +67,15 @@ def render(lines: Sequence[str], plan: Plan) -> tuple[list[str], tuple[Omission,
     """
     out: list[str] = []
     lost: dict[str, list[tuple[int, int]]] = {}
+    regrouped: list[Omission] = []
     of, i, count = plan.of, 0, len(lines)
     while i < count:
+        report = plan.reports.get(i)
+        if report is not None:
+            out.extend(report.lines)
+            regrouped.extend(report.omissions)
+            i = report.end
+            continue
         if of[i] == KEPT:
             out.append(lines[i])
             i += 1
@@ -76,8 +90,8 @@ def render(lines: Sequence[str], plan: Plan) -> tuple[list[str], tuple[Omission,
             out.append(marker)
             _record(lost, plan, i, end)
         i = end
-    report = (Omission(kind, sum(b - a + 1 for a, b in r), "lines", tuple(r)) for kind, r in lost.items())
-    return out, tuple(report)
+    folded = (Omission(kind, sum(b - a + 1 for a, b in r), "lines", tuple(r)) for kind, r in lost.items())
+    return out, (*regrouped, *folded)
 
 
 def _record(lost: dict[str, list[tuple[int, int]]], plan: Plan, start: int, end: int) -> None:
@@ -99,7 +113,8 @@ def _describe(plan: Plan, start: int, end: int) -> str:
         if place >= _MOST_PARTS and why.values is None:
             rest += count
             continue
-        head = why.text if len(counts) == 1 else f"{count} {why.times}{why.text}"
+        text = why.one if why.one and count == 1 else why.text
+        head = text if len(counts) == 1 else f"{count} {text}"
         if why.values is not None:
             values = [why.values(i) for i in range(start, end) if plan.of[i] == reason]
             listed = listing(values)

@@ -68,7 +68,7 @@ def kinds_of(rows: list[Any]) -> tuple[list[list[str]], list[int]]:
     members: Counter[int] = Counter()
     for shape, n in counts.items():
         members[of[shape]] += n
-    keep = [i for i in range(len(groups)) if members[i] >= 2]
+    keep = [i for i in range(len(groups)) if members[i] >= min(2, len(rows))]
     renamed = {i: n for n, i in enumerate(keep)}
     return [groups[i][1] for i in keep], [
         renamed.get(of[tuple(row)], -1) if type(row) is dict else -1 for row in rows
@@ -160,9 +160,10 @@ def column_head(column: Column) -> str:
     return column.name + (schema_text(column.schema) if column.schema else "")
 
 
-def read_head(text: str) -> tuple[list[str | int], Schema | None, int]:
-    """The path and schema of a column's name, and where the name ends."""
-    reader, path, schema = _NameReader(text), list[str | int](), None
+def read_head(text: str) -> tuple[list[str | int], str, Schema | None, int]:
+    """The path, name and schema that a column's head begins with, and where they end."""
+    reader = _NameReader(text)
+    path: list[str | int] = []
     while True:
         path.append(reader.key())
         while text.startswith("[0]", reader.at):
@@ -171,11 +172,11 @@ def read_head(text: str) -> tuple[list[str | int], Schema | None, int]:
         if text[reader.at : reader.at + 1] != ".":
             break
         reader.at += 1
-    if text[reader.at : reader.at + 1] in ("[", "{"):
-        schema = Reader(text, reader.at)
-        made = schema.schema()
-        return path, made, schema.at
-    return path, None, reader.at
+    name = text[: reader.at]
+    if text[reader.at : reader.at + 1] not in ("[", "{"):
+        return path, name, None, reader.at
+    below = Reader(text, reader.at)
+    return path, name, below.schema(), below.at
 
 
 class _NameReader(Reader):

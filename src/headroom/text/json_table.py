@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from headroom.text.json_columns import Column, column_head, columns_of, kinds_of, put, read_head
@@ -23,8 +24,16 @@ _NUMERIC = re.compile(r"-?\d[\d.eE+-]*\Z")
 _DEFAULT_SHARE, _DEFAULT_ROWS = 0.6, 4
 
 
-def table_lines(rows: Sequence[Any]) -> list[str] | None:
-    """Heads and rows of a table, or None for rows that share too little. Gap items stand on lines of their own."""
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's head (one for each kind of row) and row lines."""
+
+    heads: list[str]
+    lines: list[str]
+
+
+def table_of(rows: Sequence[Any]) -> Table | None:
+    """The table of a list, or None for items that share too little. Gaps stand on lines of their own."""
     plain = [row for row in rows if type(row) is not Gap]
     kinds, of = kinds_of(plain)
     if not kinds or of.count(-1) * 2 > len(plain) or len(kinds) > 26:
@@ -40,14 +49,14 @@ def table_lines(rows: Sequence[Any]) -> list[str] | None:
         bodies.append([letter + line for line in body] if lettered else body)
     nexts = [iter(body) for body in bodies]
     kind_of = iter(of)
-    out = heads
+    out: list[str] = []
     for row in rows:
         if type(row) is Gap:
             out.append(row.marker)
             continue
         kind = next(kind_of)
         out.append(next(nexts[kind]) if kind >= 0 else "=" + inline(row))
-    return out
+    return Table(heads, out)
 
 
 def _encoded(columns: list[Column]) -> tuple[list[str], list[str]]:
@@ -109,14 +118,6 @@ def _default(cells: list[str]) -> str | None:
     return value
 
 
-def heads_count(lines: Sequence[str]) -> int:
-    """How many of a table's lines are heads: one for each letter in turn."""
-    count = 0
-    while count < min(26, len(lines)) and lines[count].startswith(f"{chr(65 + count)}\t"):
-        count += 1
-    return count if count > 1 else 1
-
-
 def read_table(heads: Sequence[str], lines: Sequence[str]) -> list[Any]:
     """The rows of a table from its heads and its row lines."""
     lettered = len(heads) > 1
@@ -165,8 +166,7 @@ class _Spec:
     """One column's head: its path, how its cells read, and what stands in for an empty one."""
 
     def __init__(self, text: str) -> None:
-        self.path, self.schema, at = read_head(text)
-        self.name = text[: at] if self.schema is None else re.split(r"(?<!\[0\])[\[{](?!0\])", text, maxsplit=1)[0]
+        self.path, self.name, self.schema, at = read_head(text)
         self.section: int | None = None
         self.text = text.startswith("(text)", at)
         at += 6 if self.text else 0

@@ -12,7 +12,7 @@ _VALUE = re.compile(r"[0-9/\\@=_]|\w[.:]\w|\w-\w+-\w|[a-z][A-Z]|^[\"'`‘“<({\
 _ZERO = re.compile(r"\W?0\W?$")
 _NUMBER = re.compile(r"[\W_]*\d[\d.,:]*\s*(?:[a-zA-Zµ%]{1,3}|/)?[\W_]*$")
 _LONGEST_WORD, _MOST_WORDS, _CACHE = 200, 400, 50_000
-_RARE, _MOST_RARE, _ALIKE, _MERGED_WORDS, _MERGED_PLAIN = 2, 20_000, 4, 12, 2
+_RARE, _MOST_RARE, _ALIKE, _MERGED_WORDS, _MERGED_PLAIN = 2, 20_000, 8, 12, 2
 
 
 class _Words(dict[str, str]):

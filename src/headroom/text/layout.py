@@ -139,6 +139,7 @@ def _percent(literal: str) -> str:
 
 _SAMPLE = 240
 _MAX_COLUMNS = 40
+_MAX_SCAN = 20_000
 
 
 @dataclass(slots=True)
@@ -162,13 +163,13 @@ def fit_words(lines: Sequence[str], count: int, names: Sequence[str] = ()) -> Fi
     """Lines of `count` words split by blanks, the last one taking the rest of the line."""
     if not 2 <= count <= _MAX_COLUMNS:
         return None
-    pattern = re.compile(r"([ \t]*)" + r"(\S+)([ \t]+)" * (count - 1) + r"(\S.*|)", re.DOTALL)
+    pattern = re.compile(r"([ \t]*)" + r"(\S+)([ \t]+)" * (count - 1) + r"(\S(?:.*\S)?|)([ \t\r]*)", re.DOTALL)
     matches = [pattern.fullmatch(line) for line in lines]
     found = [m.groups() for m in matches if m]
     if len(found) < 2:
         return None
     sample = [found[i] for i in spread(len(found))]
-    gaps = [[g[2 * i] for g in sample] for i in range(count)]
+    gaps = [[g[2 * i] for g in sample] for i in range(count + 1)]
     cells = [[g[2 * i + 1] for g in sample] for i in range(count)]
     literals, slots = _learn_gaps(gaps, cells, clean_names(list(names) if len(names) == count else [""] * count))
     layout = Layout(literals, slots)
@@ -182,14 +183,15 @@ def _learn_gaps(
 ) -> tuple[tuple[str, ...], tuple[Slot, ...]]:
     """Which gaps are fixed text, which pad the cell before (left-aligned), which the cell behind (right-aligned)."""
     literals, slots = [], [Slot(name) for name in names]
+    last = len(cells)
     for i, gap in enumerate(gaps):
         text, fixed = Counter(gap).most_common(1)[0]
-        least = min(gap, key=len)
         if fixed == len(gap) or "\t" in "".join(gap):
             literals.append(text)
             continue
-        behind = Counter(len(g) + len(c) for g, c in zip(gap, cells[i], strict=True)).most_common(1)[0]
-        before = Counter(len(g) + len(c) for g, c in zip(gap, cells[i - 1], strict=True)).most_common(1)[0] if i else (0, 0)
+        least = min(gap, key=len) if 0 < i < last else ""
+        behind = _same_sums(gap, cells[i]) if i < last else (0, 0)
+        before = _same_sums(gap, cells[i - 1]) if i else (0, 0)
         best = max(fixed, behind[1], before[1])
         if best == fixed:
             literals.append(text)
@@ -198,46 +200,68 @@ def _learn_gaps(
             slots[i - 1] = Slot(names[i - 1], "<", before[0] - len(least))
         else:
             literals.append(least)
-            share = behind[1] / len(gap)
-            slots[i] = Slot(names[i], ">", behind[0] - len(least) if share > 0.6 else WIDEST)
-    return (*literals, ""), tuple(slots)
+            slots[i] = Slot(names[i], ">", behind[0] - len(least) if behind[1] > 0.6 * len(gap) else WIDEST)
+    return tuple(literals), tuple(slots)
+
+
+def _same_sums(gap: Sequence[str], cells: Sequence[str]) -> tuple[int, int]:
+    """The most frequent length of gap and cell together, and how often it is met."""
+    return Counter(len(g) + len(c) for g, c in zip(gap, cells, strict=True)).most_common(1)[0]
 
 
 def fit_gutters(lines: Sequence[str], header: str = "") -> Fit | None:
     """Lines whose cells stand under one another: columns are what blank gutters leave between them."""
-    sample = [lines[i] for i in spread(len(lines))]
-    wide = max(map(len, sample))
-    if wide > 2_000 or any("\t" in line for line in sample):
+    full = list(lines[:_MAX_SCAN])
+    wide = max(map(len, full))
+    if wide > 2_000 or "\t" in "".join(full[:_SAMPLE]):
         return None
-    full = [line.ljust(wide) for line in (*sample, header[:wide])]
     allowed = len(full) // 40
-    blank = [len(full) - column.count(" ") <= allowed for column in zip(*full, strict=True)]
-    spans = [(m.start(), m.end()) for m in re.finditer("0+", "".join("1" if b else "0" for b in blank))]
+    most = len(full) + (1 if header else 0) - allowed
+    padded = [line.ljust(wide) for line in (*full, *([header[:wide]] if header else ()))]
+    dense = "".join(["0" if column.count(" ") >= most else "1" for column in zip(*padded, strict=True)])
+    spans = [(m.start(), m.end()) for m in re.finditer("1+", dense)]
     if not 2 <= len(spans) <= _MAX_COLUMNS:
         return None
-    starts = [start for start, _ in spans]
-    titles = [header[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
-    names = clean_names([title.strip() for title in titles])
-    slots = []
-    for (start, end), name in zip(spans, names, strict=True):
-        left = sum(line[start] != " " for line in full[:-1])
-        right = sum(line[end - 1] != " " for line in full[:-1])
-        last = end == spans[-1][1]
-        slots.append(Slot(name, ">", end - start) if right > left else Slot(name, "<", 0 if last else end - start))
-    literals = (" " * starts[0], *(" " * (b - a) for (_, a), (b, _) in zip(spans, spans[1:], strict=False)), "")
-    bounds = list(zip(starts, [*starts[1:], None], strict=True))
-    cells: list[Cells | None] = [tuple([line[a:b].strip(" ") for a, b in bounds]) for line in lines]
-    best: Fit | None = None
-    padded = max((len(line) for line in sample if line.endswith(" ")), default=0)
-    tries = [Layout(literals, tuple(slots), cut=True), Layout(literals, tuple(slots))]
-    if padded:
-        end_slot = Slot(slots[-1].name, slots[-1].align, max(padded - starts[-1], 0))
-        tries.append(Layout(literals, (*slots[:-1], end_slot)))
-    for layout in tries:
-        fit = verified(layout, cells, lines)
-        if best is None or fit.covered > best.covered:
-            best = fit
-    return best
+    names = clean_names(_titles_over(spans, header))
+    ends = max((len(line) for line in full if line.endswith(" ")), default=0)
+    slots = [_span_slot(name, span, padded[: len(full)]) for name, span in zip(names, spans, strict=True)]
+    if ends or slots[-1].align == "<":
+        slots[-1] = Slot(names[-1], "<", 0)
+    literals, fields = [" " * spans[0][0]], []
+    for i, (slot, (start, end)) in enumerate(zip(slots, spans, strict=True)):
+        gap = start - spans[i - 1][1] if i else 0
+        if slot.align == ">" and gap > 1:  # a longer cell may reach into the gap, as printf lets it
+            literals[-1] = " "
+            slots[i] = Slot(slot.name, ">", slot.width + gap - 1)
+        fields.append((start - max(gap - 1, 0), end) if slot.align == ">" else (start, None))
+        literals.append(" " * (spans[i + 1][0] - end) if i + 1 < len(spans) else "")
+    bounds = [(a, b if b is not None else c, b is None) for (a, b), c in zip(fields, [*[a for a, _ in fields[1:]], None], strict=True)]
+    cells: list[Cells | None] = [
+        tuple([line[a:b].rstrip(" ") if left else line[a:b].lstrip(" ") for a, b, left in bounds]) for line in lines
+    ]
+    fits = [verified(Layout(tuple(literals), tuple(slots), cut=True), cells, lines)]
+    if ends:
+        slots[-1] = Slot(names[-1], "<", ends - spans[-1][0])
+        fits.append(verified(Layout(tuple(literals), tuple(slots)), cells, lines))
+    return max(fits, key=lambda fit: fit.covered)
+
+
+def _span_slot(name: str, span: tuple[int, int], lines: Sequence[str]) -> Slot:
+    """Left-aligned unless the cells of the span end together more often than they start together."""
+    start, end = span
+    left = sum(line[start] != " " for line in lines)
+    right = sum(line[end - 1] != " " for line in lines)
+    return Slot(name, ">" if right > left else "<", end - start)
+
+
+def _titles_over(spans: Sequence[tuple[int, int]], header: str) -> list[str]:
+    """The header's words, each given to the column that it overlaps most or stands nearest to."""
+    titles = [""] * len(spans)
+    for word in re.finditer(r"\S+", header):
+        overlap = [min(word.end(), end) - max(word.start(), start) for start, end in spans]
+        best = overlap.index(max(overlap))
+        titles[best] = f"{titles[best]} {word[0]}".strip()
+    return titles
 
 
 def fit_split(lines: Sequence[str], split: Callable[[str], list[str]], mark: str, header: Sequence[str] = ()) -> Fit | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from headroom.text.timestamps import STAMP
+from headroom.text.timestamps import CLOCK, STAMP
 
 _LEVELS = {
     "trace": 0, "verbose": 0, "debug": 0, "fine": 0, "finer": 0, "finest": 0, "info": 1, "information": 1, "notice": 1,
@@ -23,7 +23,7 @@ _FIELD = re.compile(
     (?P<level>[\[(<|]?(?:{"|".join(n.upper() for n in _NAMES.split("|"))}|{"|".join(n.title() for n in _NAMES.split("|"))})[\])>|]?(?=[\s:|\]]|$):?)
     | (?P<letter>[VDIWEF])(?=\ [\w.$/-]|/)/?
     | (?P<low>[\[<|](?:{_NAMES})[\]>|])
-    | (?P<free>-{1,3}(?=\s) | \#?\d+(?:\#\d+)?(?=[\s|\]]) | \[[^\[\]]{{0,100}}(?:\[[^\[\]]*\][^\[\]]*)*\](?=[\s:|]|$):? | <[\w.]+> )
+    | (?P<free>-{1,3}(?=\s) | \#?\d+(?:\#\d+)?(?=[\s|\]]) | \[[^\[\]]{{0,160}}(?:\[[^\[\]]*\][^\[\]]*)*\](?=[\s:|]|$):? | <[\w.]+> )
     | (?P<end>[A-Za-z_/][^\s:|\"'=\[\]]*(?:\([^()\s]*\))?(?:\[[^\[\]\s]*\])?(?:\ *:(?=\s|$)|\ *\|(?=\S)|\ (?:\*\d+\ )?-(?=\ )))
     | (?P<dotted>[A-Za-z_][\w$-]*(?:[./][\w$-]+){{2,}})(?=\s|$)
     )""",
@@ -36,18 +36,23 @@ _MAX_HEADER = 260
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`end` is where the message begins; `level` is 0 debug, 1 info, 2 warning, 3 error, None when none is given."""
+    """`end` is where the message begins; `level` is 0 debug, 1 info, 2 warning, 3 error, None when none is given.
+
+    `clock` is where the line's own time of day begins, -1 without one.
+    """
 
     end: int
     level: int | None
     component: str
     stamped: bool
+    clock: int = -1
 
 
 def parse(line: str) -> Header:
     """The header of a line; `end` is 0 for a line without time and level (it continues the record before it)."""
     if line[:1] == "{" and line.rstrip()[-1:] == "}":
-        return Header(0, _inner_level(line), "", True)
+        clock = CLOCK.search(line, 0, 1_000)
+        return Header(0, _inner_level(line), "", True, clock.start() if clock else -1)
     start = _WRAPPER.match(line)
     wrapper = start.end() if start else 0
     at = _after_stamps(line, wrapper)
@@ -89,7 +94,8 @@ def _fields(line: str, at: int, level: int | None, wrapper: str) -> Header:
             break
     while at < len(line) and line[at] in " \t":
         at += 1
-    return Header(at, level if level is not None else _inner_level(line), component, True)
+    clocks = [found.start() for found in CLOCK.finditer(line, 0, at)]
+    return Header(at, level if level is not None else _inner_level(line), component, True, clocks[-1] if clocks else -1)
 
 
 def _after_stamps(line: str, at: int) -> int | None:

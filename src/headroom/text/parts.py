@@ -14,7 +14,7 @@ from dataclasses import dataclass
 _TAG = re.compile(r"</?[A-Za-z][\w-]*>")
 _SEPARATOR = re.compile(r"(={3,}|-{3,}|#{3,}|\*{3,})(?: ?[^=\-#*\n][^\n]{0,100}(?:\1)?)?$")
 _REMINDER = "<system-reminder>"
-_MIN_PART_CHARS, _MIN_TABLE_LINES, _MAX_PARTS, _MAX_JSON_TRIES = 320, 6, 200, 12
+_MIN_PART_CHARS, _MIN_TABLE_LINES, _MAX_PARTS, _MAX_JSON_TRIES, _MAX_REMINDER = 320, 6, 200, 12, 400
 _DECODER = json.JSONDecoder()
 
 
@@ -67,30 +67,46 @@ def _marked(text: str, lines: list[str]) -> Iterator[Part]:
     tries = _MAX_JSON_TRIES if text[:1] not in ("{", "[") else 0
     offset = i = 0
     while i < len(lines):
-        line = lines[i]
-        first = line[:1]
-        end = i
-        verbatim = False
-        if first in ("{", "[") and tries and i:
+        found: list[Part] = []
+        if tries and i and lines[i][:1] in ("{", "["):
             tries -= 1
             end = _json_end(text, offset, lines, i)
-        elif first == "|":
-            end = _run_of_table(lines, i)
-        elif first in ("`", "~") and line[:3] in ("```", "~~~"):
-            yield Part(i, i + 1, True)
-            end = next((k for k in range(i + 1, len(lines)) if lines[k].startswith(line[:3])), len(lines))
-            offset, i = offset + len(line) + 1, i + 1
-        elif first == "d" and line.startswith("diff --git ") and i and not lines[0].startswith(("diff ", "commit ")):
-            end = len(lines)
-        elif first == "<" and len(line) <= 120:
-            end, verbatim = _tags(lines, i), True
-        elif first in "=-#*" and first and len(line) < 160 and _SEPARATOR.match(line):
-            end, verbatim = i + 1, True
-        if end > i:
-            yield Part(i, end, verbatim)
-        end = max(end, i + 1)
+            found = [Part(i, end)] if end > i else []
+        elif lines[i]:
+            found = _announced(lines, i)
+        yield from found
+        end = found[-1].end if found else i + 1
         offset += sum(len(line) + 1 for line in lines[i:end])
         i = end
+
+
+def _announced(lines: list[str], i: int) -> list[Part]:
+    """The parts that the first characters of a line open, none for an ordinary line."""
+    line = lines[i]
+    first = line[0]
+    if first == "|":
+        end = _run_of_table(lines, i)
+        return [Part(i, end)] if end > i else []
+    if line[:3] in ("```", "~~~"):
+        return _fence(lines, i)
+    if first == "d" and line.startswith("diff --git ") and i and not lines[0].startswith(("diff ", "commit ")):
+        return [Part(i, len(lines))]
+    if first == "<" and len(line) <= 120:
+        end = _tags(lines, i)
+        return [Part(i, end, True)] if end > i else []
+    if first in "=-#*" and len(line) < 160 and _SEPARATOR.match(line):
+        return [Part(i, i + 1, True)]
+    return []
+
+
+def _fence(lines: list[str], i: int) -> list[Part]:
+    """The fence's lines and what stands between them; just its own line where it is never closed."""
+    close = next((k for k in range(i + 1, len(lines)) if lines[k].startswith(lines[i][:3])), None)
+    parts = [Part(i, i + 1, True)]
+    if close is not None:
+        parts += [Part(i + 1, close)] if close > i + 1 else []
+        parts.append(Part(close, close + 1, True))
+    return parts
 
 
 def _json_end(text: str, offset: int, lines: list[str], i: int) -> int:
@@ -114,5 +130,5 @@ def _run_of_table(lines: list[str], i: int) -> int:
 def _tags(lines: list[str], i: int) -> int:
     """The line after a tag that stands alone, or after a reminder that a client put behind a result."""
     if lines[i].startswith(_REMINDER):
-        return next((k + 1 for k in range(i, len(lines)) if lines[k].endswith("</system-reminder>")), i + 1)
+        return next((k + 1 for k in range(i, min(i + _MAX_REMINDER, len(lines))) if lines[k].endswith("</system-reminder>")), i + 1)
     return i + 1 if _TAG.match(lines[i]) and lines[i].endswith(">") else i

@@ -101,8 +101,8 @@ def _rows(units: Sequence[Placed], forms: Sequence[_Form], mark: str) -> list[st
         columns: list[Sequence[str]] = list(form.columns)
         if several:
             columns.insert(0, [letters(i).upper()] * (len(columns[0]) if columns else sum(u.form == i for u in units)))
-        rows = list(map(mark.join, zip(*columns, strict=True))) if columns else [""] * sum(u.form == i for u in units)
-        coded.append(iter([_cut_end(row, mark) for row in rows]))
+        rows = _joined(columns, mark) if columns else [""] * sum(u.form == i for u in units)
+        coded.append(iter(rows))
     out: list[str] = []
     widest = any(form.layout.needs_widest for form in forms)
     for unit in units:
@@ -119,14 +119,15 @@ def _rows(units: Sequence[Placed], forms: Sequence[_Form], mark: str) -> list[st
     return out
 
 
-def _cut_end(row: str, mark: str) -> str:
-    return row.rstrip(mark) if row.endswith(mark) and mark != "\t" else row
+def _joined(columns: Sequence[Sequence[str]], mark: str) -> list[str]:
+    """Rows of cells; blank cells at a row's end are left out (no cell but a last one holds the mark)."""
+    return [mark.join(cells) if cells[-1] else mark.join(cells).rstrip(mark) for cells in zip(*columns, strict=True)]
 
 
 def _tree_rows(units: Sequence[Placed], form: _Form, mark: str) -> list[str] | None:
     rest = [""] * len(form.columns[0])
     if len(form.columns) > 1:
-        rest = [_cut_end(mark + mark.join(cells), mark) for cells in zip(*form.columns[1:], strict=True)]
+        rest = _joined([[""] * len(rest), *form.columns[1:]], mark)
     pairs = iter(zip(form.columns[0], rest, strict=True))
     out: list[str] = []
     for is_row, group in groupby(units, key=lambda u: u.form >= 0):

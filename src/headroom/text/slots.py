@@ -12,26 +12,28 @@ from headroom.text.templates import SLOT, SLOT_SIGN, words
 
 _NUMBER = re.compile(r"[^\w-]*0([A-Za-z%µ]{0,6})[.:;!?]*$")
 _LABEL = re.compile(r"[A-Za-z_][\w.\-/]*[:#]?$")
-_FEW, _VALUE_WIDTH, _RARE_TOTAL, _RARE_DISTINCT = 3, 40, 20, 8
+_UNIT = re.compile(r"(?:bytes?|[KMGT]i?B|[mnuµ]?s|secs?|seconds?|min(?:utes?|s)?|h(?:ours?)?|days?|times?|lines?|%)[.:]?$")
+_FEW, _VALUE_WIDTH, _RARE_TOTAL, _RARE_DISTINCT, _CUT_FROM = 3, 40, 20, 8, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Lines of one shape inside a kind: the message's shape and the indices of the lines."""
+    """Lines of one shape inside a kind: the message's shape and the indices of the lines, grouped by digit layout."""
 
     message: str
-    indices: Sequence[int]
+    layouts: Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place whose values differ: what stands before it, the counts of its values, and for numbers their extremes.
+    """One place whose values differ: the words before it and a unit after it, the counts of its values, and for numbers their extremes.
 
     `lowest` and `highest` are (value as written, line index), None where the values are not numbers. `notable` are
     the lines of far outliers and of values that are rare among few.
     """
 
     label: str
+    unit: str
     counts: Counter[str]
     lowest: tuple[str, int] | None = None
     highest: tuple[str, int] | None = None
@@ -43,8 +45,9 @@ def slots(variants: Sequence[Variant], lines: Sequence[str]) -> Iterator[Slot]:
     rows = [words(variant.message) for variant in variants]
     if len({len(row) for row in rows}) != 1:
         return
-    columns = [_columns(variant, lines) for variant in variants]
-    order = list(chain.from_iterable(variant.indices for variant in variants))
+    order: list[int] = []
+    columns = [_columns(variant, lines, order) for variant in variants]
+    sizes = [sum(map(len, variant.layouts)) for variant in variants]
     used = [0] * len(rows)
     label = ""
     for place in range(len(rows[0])):
@@ -53,25 +56,46 @@ def slots(variants: Sequence[Variant], lines: Sequence[str]) -> Iterator[Slot]:
             label = tokens[0]
             continue
         values: list[str] = []
-        for n, (token, variant) in enumerate(zip(tokens, variants, strict=True)):
+        for n, token in enumerate(tokens):
             holes = token.count(SLOT_SIGN)
-            values += _filled(token, columns[n][used[n] : used[n] + holes], len(variant.indices))
+            values += _filled(token, columns[n][used[n] : used[n] + holes], sizes[n])
             used[n] += holes
         counts = Counter(values)
         if len(counts) > 1:
-            unit = _NUMBER.match(tokens[0]) if all(_NUMBER.match(token) for token in tokens) else None
-            yield _slot(label, counts, values, order, numeric=unit is not None)
+            numeric = all(_NUMBER.match(token) for token in tokens)
+            after = rows[0][place + 1] if place + 1 < len(rows[0]) else ""
+            yield _slot(label, after if numeric and _UNIT.match(after) else "", counts, values, order, numeric=numeric)
         label = ""
 
 
-def _columns(variant: Variant, lines: Sequence[str]) -> list[list[str]]:
-    """The slot values of a shape's messages, one list a slot: equal shapes have equally many, so strides are columns."""
+def _columns(variant: Variant, lines: Sequence[str], order: list[int]) -> list[list[str]]:
+    """The values of each slot of a shape's messages; appends to `order` the indices of the lines they are from.
+
+    Where many lines have one digit layout the slots are cut out by position. The others are scanned together: equal
+    shapes have equally many slots, so that strides are columns.
+    """
     holes = variant.message.count(SLOT_SIGN)
-    found = SLOT.findall("\n".join([lines[i] for i in variant.indices]))
-    width, rest = divmod(len(found), len(variant.indices))
-    if rest or width < holes:
-        raise ValueError("lines of one shape differ in their slots")
-    return [found[width - holes + j :: width] for j in range(holes)]
+    columns: list[list[str]] = [[] for _ in range(holes)]
+    rest: list[int] = []
+    for layout in variant.layouts:
+        if len(layout) < _CUT_FROM or not holes:
+            rest += layout
+            continue
+        order += layout
+        same = [lines[i] for i in layout]
+        for column, (a, b) in zip(columns, [found.span() for found in SLOT.finditer(same[0])][-holes:], strict=True):
+            column += [line[a:b] for line in same]
+    order += rest
+    if rest and holes:
+        # slots hold no blank, so the message begins after equally many blanks in all lines of a shape
+        blanks = lines[rest[0]].count(" ") - variant.message.count(" ")
+        found = SLOT.findall("\n".join([lines[i].split(" ", blanks)[-1] for i in rest]))
+        width, odd = divmod(len(found), len(rest))
+        if odd or width < holes:
+            raise ValueError("lines of one shape differ in their slots")
+        for j, column in enumerate(columns):
+            column += found[width - holes + j :: width]
+    return columns
 
 
 def _filled(token: str, columns: list[list[str]], count: int) -> list[str]:
@@ -88,16 +112,16 @@ def _filled(token: str, columns: list[list[str]], count: int) -> list[str]:
     ]
 
 
-def _slot(label: str, counts: Counter[str], values: list[str], order: list[int], *, numeric: bool) -> Slot:
+def _slot(label: str, unit: str, counts: Counter[str], values: list[str], order: list[int], *, numeric: bool) -> Slot:
     label = label.strip("-:#") if _LABEL.match(label) else ""
     numbers = _numbers(counts) if numeric else None
     notable = _rare(counts, values, order)
     if numbers is None:
-        return Slot(label, counts, notable=notable)
+        return Slot(label, unit, counts, notable=notable)
     low, high = (pick(numbers, key=lambda word: numbers[word]) for pick in (min, max))
     lowest, highest = (low, order[values.index(low)]), (high, order[values.index(high)])
     far = tuple(where[1] for where in _far_out(numbers, counts, lowest, highest))
-    return Slot(label, counts, lowest, highest, tuple(dict.fromkeys((*far, *notable))))
+    return Slot(label, unit, counts, lowest, highest, tuple(dict.fromkeys((*far, *notable))))
 
 
 def _numbers(counts: Counter[str]) -> dict[str, float] | None:
@@ -140,10 +164,11 @@ def describe(slot: Slot, total: int, when: str = "") -> str:
     Empty when every line has its own value and it is no number: the exemplar shows one, the count says the rest.
     """
     name = f"{slot.label} " if slot.label else ""
+    unit = f" {slot.unit}" if slot.unit else ""
     if len(slot.counts) <= _FEW:
-        return name + ", ".join(f"{_short(value)} ×{count}" for value, count in slot.counts.most_common())
+        return name + ", ".join(f"{_short(value)} ×{count}" for value, count in slot.counts.most_common()) + unit
     if slot.lowest and slot.highest:
-        return f"{name}{slot.lowest[0]}–{slot.highest[0]}{f' at {when}' if when else ''}"
+        return f"{name}{slot.lowest[0]}–{slot.highest[0]}{unit}{f' at {when}' if when else ''}"
     if len(slot.counts) == total:
         return ""
     often = ", ".join(f"{_short(value)} ×{count}" for value, count in slot.counts.most_common(2) if count >= 3)

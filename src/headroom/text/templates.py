@@ -10,19 +10,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 
 SLOT = re.compile(
-    r"(?<![A-Za-z0-9])(?=[0-9A-Fa-fx]{0,8}[0-9])(?:"
-    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z])"
-    r"|0[xX][0-9a-fA-F]+"
-    r"|(?:[0-9a-f]{7,}|[0-9A-F]{7,})(?![0-9A-Za-z.]))"
-    r"|(?:(?<![A-Za-z0-9])-)?[0-9]+(?:\.[0-9]+)*"
+    r"""[-0-9A-Fa-f](?:
+    (?<=[0-9])(?<![A-Za-z0-9].)[xX][0-9A-Fa-f]+
+    | (?<=[0-9A-Fa-f])(?<![A-Za-z0-9].)(?:(?<=[0-9])|(?=[A-Fa-f]{0,7}[0-9]))(?:
+        [0-9A-Fa-f]{7}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])
+        | (?:(?<=[0-9a-f])[0-9a-f]{6,}|(?<=[0-9A-F])[0-9A-F]{6,})(?![0-9A-Za-z.]))
+    | (?<=[0-9])[0-9]*(?:\.[0-9]+)*
+    | (?<=-)(?<![A-Za-z0-9].)[0-9]+(?:\.[0-9]+)*
+    )""",
+    re.VERBOSE | re.DOTALL,
 )
-"""A number, an address or an id in hexadecimal. The same places match when other digits stand there."""
+"""A number, or an address or id in hexadecimal. The same places match when other digits stand there.
+
+It begins with a plain set of characters, which lets the scanner skip what cannot begin a slot.
+"""
 
 SLOT_SIGN = "0"
 _DIGITS = str.maketrans("123456789", "000000000")
-_WORD = re.compile(r"[^\s=,;()\[\]{}\"'|<>&]+")
+_WORDS = re.compile(r"([^\s=,;()\[\]{}\"'|<>&]+)")
 _VALUE_CHARS = re.compile(r"[0/@\\~%*?&]|[^.]\.[^.]+\.")
 _ERROR_NAME = re.compile(r"(?:Exception|Error|Failure|Fault|Throwable)\b")
 _MAX_SHAPE, _MAX_WORDS = 2_000, 80
@@ -34,38 +42,40 @@ def shape_of(line: str) -> str:
     return SLOT.sub(SLOT_SIGN, line[:_MAX_SHAPE])
 
 
-def shapes(text: str) -> dict[str, list[int]]:
-    """Shape → indices of its lines (split at "\\n"), in order of first appearance."""
-    rough: dict[str, list[int]] = {}
+def shapes(text: str) -> dict[str, list[list[int]]]:
+    """Shape → its lines (split at "\n") as groups of indices, in order of first appearance.
+
+    In the lines of one group every digit stands at the same place, so that slots can be cut out by position.
+    """
+    layouts: dict[str, list[int]] = {}
     for i, line in enumerate(text.translate(_DIGITS).split("\n")):
-        if line in rough:
-            rough[line].append(i)
+        if line in layouts:
+            layouts[line].append(i)
         else:
-            rough[line] = [i]
-    found: dict[str, list[int]] = {}
-    for line, indices in rough.items():
-        shape = shape_of(line)
+            layouts[line] = [i]
+    found: dict[str, list[list[int]]] = {}
+    for line, indices in layouts.items():
+        shape = SLOT.sub(SLOT_SIGN, line[:_MAX_SHAPE])
         if shape in found:
-            found[shape] += indices
+            found[shape].append(indices)
         else:
-            found[shape] = indices
-    for indices in found.values():
-        indices.sort()
+            found[shape] = [indices]
     return found
 
 
 def words(shape: str) -> list[str]:
     """What stands between blanks and brackets; paths, hosts and dotted names are one word."""
-    return _WORD.findall(shape)
+    return _WORDS.split(shape)[1::2]
 
 
 def kinds(messages: Sequence[tuple[Hashable, str]]) -> list[list[int]]:
     """Groups of indices into `messages`, each a pair of what must be equal and the shape of the message."""
-    buckets: dict[tuple[Hashable, str], list[int]] = {}
+    buckets: dict[tuple[Hashable, tuple[str, ...]], list[int]] = {}
     rows: list[tuple[str, ...]] = []
     for i, (key, shape) in enumerate(messages):
-        rows.append(tuple(_WORD.findall(shape)[:_MAX_WORDS]))
-        buckets.setdefault((key, _WORD.sub("w", shape)), []).append(i)
+        parts = _WORDS.split(shape)
+        rows.append(tuple(parts[1 : 2 * _MAX_WORDS : 2]))
+        buckets.setdefault((key, tuple(parts[::2])), []).append(i)
     groups = [group for bucket in buckets.values() for group in _split(bucket, rows)]
     return sorted(_join_lists([messages[g[0]][0] for g in groups], groups, rows))
 
@@ -88,18 +98,31 @@ def _split(bucket: list[int], rows: Sequence[tuple[str, ...]]) -> list[list[int]
 
 
 def _telling_place(group: list[tuple[str, ...]]) -> int | None:
-    """The place whose words tell kinds apart, None when all that differs are values."""
+    """The place whose words tell kinds apart, None when all that differs are values.
+
+    Few different words tell. Many do only where hardly any word is common to all: lines that share nothing but their
+    punctuation are no kind.
+    """
     best: tuple[int, int] | None = None
+    common = differing = 0
     for place, column in enumerate(zip(*group, strict=True)):
         different = set(column)
         count = len(different)
-        if 1 < count <= _WORD_VARIANTS and (best is None or count < best[0]):
-            values = sum(1 for word in different if _is_value(word))
-            if count - values > 1 or (values and count <= _VALUE_VARIANTS and count > values):
+        if count == 1:
+            common += not _is_value(column[0])
+            continue
+        values = sum(1 for word in different if _is_value(word))
+        plain = count - values
+        if plain > 1 or (plain and count <= _VALUE_VARIANTS):
+            differing += 1
+            if best is None or count < best[0]:
                 best = (count, place)
-    return best[1] if best else None
+    if best is None or (best[0] > _WORD_VARIANTS and common >= differing):
+        return None
+    return best[1]
 
 
+@lru_cache(maxsize=1 << 14)
 def _is_value(word: str) -> bool:
     return _VALUE_CHARS.search(word) is not None and _ERROR_NAME.search(word) is None
 

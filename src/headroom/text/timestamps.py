@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from operator import gt, sub
 
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _CLOCK = r"\d{1,2}:\d\d:\d\d(?:[.,:]\d{1,9})?"
@@ -27,39 +31,42 @@ STAMP = re.compile(
 )
 """A point in time as logs write it: ISO, syslog, access log, day/month, glog, compact, clock only, uptime, epoch."""
 
-TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?|(?<=\d\d\d\d\d\d )\d{6}(?= )")
+CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?|(?<=\d\d\d\d\d\d )\d{6}(?= )")
+"""A time of day."""
+
+
 _ISO = re.compile(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)")
 _DAY_MONTH = re.compile(rf"(\d{{1,2}})[ /-]({_MONTHS})|({_MONTHS}) +(\d{{1,2}})")
 _NUMERIC_DAY = re.compile(r"(?:^|[^\d.])(\d{1,2})[-/.](\d{1,2})(?![\d:])")
-_HMS = re.compile(r"(\d{1,2}):(\d\d):(\d\d)")
-_SIX = re.compile(r"^\d{4}(\d\d) (\d\d)(\d\d)(\d\d)")
+_COMPACT = re.compile(r"(?<!\d)(\d\d|\d{4})(\d\d)(\d\d) $")
+_HMS = re.compile(r"(\d{1,2}):?(\d\d):?(\d\d)(?:[.,]\d*)?$")
+_SLACK, _DATE = 4, 26
 _MONTH_NUMBER = {name: n for n, name in enumerate(_MONTHS.split("|"), 1)}
 
 
-def clock_of(line: str) -> str:
-    """The time of day in a line as it is written there, "" when there is none."""
-    found = TIME_OF_DAY.search(line, 0, 200)
+def clock_of(line: str, at: int = 0) -> str:
+    """The time of day in a line as it is written there, looked for from about `at`; "" when there is none."""
+    found = CLOCK.search(line, max(0, at - _SLACK), at + 200) or CLOCK.search(line, 0, 200)
     return found.group() if found else ""
 
 
 def second_of(stamp: str) -> int | None:
-    """Seconds on a scale that only differences of the same log make sense on; None when the stamp has no time of day."""
+    """Seconds on a scale that only differences within a log make sense on; None when no time of day ends the stamp."""
     clock = _HMS.search(stamp)
     if clock is None:
-        six = _SIX.match(stamp)
-        if six is None:
-            return None
-        day, h, m, s = (int(part) for part in six.groups())
-        return ((day * 24 + h) * 60 + m) * 60 + s
-    h, m, s = (int(part) for part in clock.groups())
-    return ((_day_of(stamp[: clock.start()] + " ") * 24 + h) * 60 + m) * 60 + s
+        return None
+    hour, minute, second = clock.groups()
+    return ((_day_of(stamp[: clock.start()] + " ") * 24 + int(hour)) * 60 + int(minute)) * 60 + int(second)
 
 
+@lru_cache(maxsize=1024)
 def _day_of(date: str) -> int:
-    iso = _ISO.search(date)
+    compact = _COMPACT.search(date)
+    iso = compact or _ISO.search(date)
     try:
         if iso:
-            return datetime(int(iso[1]), int(iso[2]), int(iso[3])).toordinal()
+            year = int(iso[1])
+            return datetime(year if year > 99 else 2000 + year, int(iso[2]), int(iso[3])).toordinal()
         named = _DAY_MONTH.search(date)
         if named:
             month, day = named[2] or named[3], named[1] or named[4]
@@ -82,37 +89,47 @@ class Pace:
     burst: tuple[int, int] | None
 
 
-def pace(lines: Sequence[str]) -> Pace | None:
-    """The span, longest pause and busiest minute of the lines that begin with a time; None when too few do."""
-    times: list[tuple[int, int]] = []
+def seconds_of(lines: Sequence[str], indices: Sequence[int], at: int) -> Iterator[tuple[int, int]]:
+    """(second, index) of the lines whose clock stands at about `at`, as on the first of them; others are passed over."""
     known: dict[str, int | None] = {}
-    for i, line in enumerate(lines):
-        found = TIME_OF_DAY.search(line, 0, 90)
-        if found is None:
-            continue
-        stamp = line[max(0, found.start() - 26) : found.start() + 8]
+    first = CLOCK.match(lines[indices[0]], at)
+    end = at + len(re.split("[.,]", first.group())[0]) if first else at
+    start = max(0, at - _DATE)
+    colons = ":" in lines[indices[0]][at:end]
+    for i in indices:
+        line = lines[i]
+        stamp = line[start:end]
+        if colons and stamp[-3:-2] != ":":  # a day or hour written with one digit less: the clock has moved
+            moved = CLOCK.search(line, max(0, at - _SLACK), at + 40)
+            stamp = line[max(0, moved.start() - _DATE) : moved.end()] if moved else ""
         if stamp not in known:
-            known[stamp] = second_of(stamp if ":" in found.group() else line[max(0, found.start() - 7) : found.end()])
+            known[stamp] = second_of(stamp)
         second = known[stamp]
         if second is not None:
-            times.append((second, i))
-    if len(times) < 8 or any(b[0] < a[0] for a, b in zip(times, times[1:], strict=False)):
+            yield second, i
+
+
+def pace(times: list[tuple[int, int]]) -> Pace | None:
+    """The span, longest pause and busiest minute of (second, line) pairs in line order; None when time runs backwards."""
+    if len(times) < 8 or any(map(gt, [second for second, _ in times], [second for second, _ in times[1:]])):
         return None
     return _pace(times)
 
 
 def _pace(times: list[tuple[int, int]]) -> Pace:
-    whole = times[-1][0] - times[0][0]
-    gap = max(((b[0] - a[0], a[1], b[1]) for a, b in zip(times, times[1:], strict=False)), key=lambda g: (g[0], -g[1]))
-    minutes: dict[int, list[int]] = {}
-    for second, i in times:
-        minutes.setdefault(second // 60, []).append(i)
-    busiest = max(minutes.values(), key=lambda lines: (len(lines), -lines[0]))
+    seconds = [second for second, _ in times]
+    whole = seconds[-1] - seconds[0]
+    pauses = list(map(sub, seconds[1:], seconds))
+    longest = max(pauses)
+    before = pauses.index(longest)
+    gap = (longest, times[before][1], times[before + 1][1])
+    minutes = Counter([second // 60 for second in seconds])
+    minute, most = max(minutes.items(), key=lambda pair: (pair[1], -pair[0]))
     typical = len(times) / len(minutes)
     return Pace(
         whole,
         gap if gap[0] >= 5 and gap[0] * 10 >= whole else None,
-        (len(busiest), busiest[0]) if len(minutes) > 2 and len(busiest) >= 3 * typical else None,
+        (most, times[bisect_left(seconds, minute * 60)][1]) if len(minutes) > 2 and most >= 3 * typical else None,
     )
 
 

@@ -1,0 +1,60 @@
+"""Delimited text (CSV, TSV and their like): the separator, the fields as written, quotes and all."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from headroom.text.layout import fit_split, spread
+from headroom.text.regions import Region
+
+_MARKS = ("\t", ",", ";", "|")
+_FIELD = {mark: re.compile(rf'(?:"(?:[^"]|"")*"|[^{re.escape(mark)}"]*)(?:{re.escape(mark)}|$)') for mark in _MARKS}
+
+
+def separator(lines: Sequence[str]) -> str:
+    """The mark that cuts nearly all lines into the same number of at least two fields, or ""."""
+    sample = [lines[i] for i in spread(len(lines), 60) if lines[i]]
+    for mark in _MARKS:
+        counts = Counter(len(splitter(mark)(line)) for line in sample)
+        count, seen = counts.most_common(1)[0] if counts else (0, 0)
+        if count >= 2 and seen >= max(3, 0.9 * len(sample)):
+            return mark
+    return ""
+
+
+def splitter(mark: str) -> Callable[[str], list[str]]:
+    """A function that cuts a line at `mark` outside quotes and keeps the fields as written."""
+
+    def split(line: str) -> list[str]:
+        if '"' not in line:
+            return line.split(mark)
+        fields, at, size = [], 0, len(line)
+        field = _FIELD[mark]
+        while match := field.match(line, at):
+            at = match.end()
+            if at == size and not line.endswith(mark, match.start(), at):
+                fields.append(match[0])
+                return fields
+            fields.append(match[0][:-1])
+            if match.end() == match.start():
+                break
+        return line.split(mark)
+
+    return split
+
+
+def delimited(lines: Sequence[str]) -> Region | None:
+    """The whole text as one delimited table."""
+    end = len(lines)
+    while end and not lines[end - 1]:
+        end -= 1
+    mark = separator(lines[:end])
+    if not mark:
+        return None
+    split = splitter(mark)
+    fit = fit_split(lines[1:end], split, mark, split(lines[0]))
+    if fit is None or fit.covered < 0.8 * (end - 1):
+        return None
+    return Region(1, end, fit.layout, fit.rows, lines[0], mark)

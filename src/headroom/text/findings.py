@@ -1,0 +1,178 @@
+"""Reports of linters, type checkers and compilers, regrouped: each message once, with all the places it was found at.
+
+A finding is one line "path:line:col: message" (or eslint's heading with the path and "line:col  severity  message"
+under it), and the source excerpt under it. Regrouping loses no finding, no place and no word of a message; what goes
+is the order of the findings and the excerpts of all but the first of each kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os.path import commonprefix
+
+from headroom.marker import plural
+from headroom.model import Omission
+
+_FINDING = re.compile(
+    r"((?:[A-Za-z]:)?[^\s:()]{0,200}?(?:\.[A-Za-z]\w{0,8}|/[^\s:()./]+))"
+    r"(?::(\d+(?::\d+)?)(?:-\d+(?::\d+)?)?:|\((\d+(?:,\d+)?)\):) (\S.*)"
+)
+_UNDER_PATH = re.compile(r"\s+(\d+:\d+) +(error|warning|info)  +(.*\S)")
+_PATH = re.compile(r"\S.*[\w\])]\.\w{1,8}$")
+_HEADING = re.compile(r"\*{5,} Module ")
+_SLOT = re.compile(r"\"[^\"]{0,200}\"|(?<!\w)'[^']{0,200}'|‘[^’]{0,200}’|`[^`]{0,200}`|(?<![\w.\-])\d+(?![\w\-])")
+_EXCERPT = re.compile(r"\s|\||\^|~")
+_LEAST, _MOST_UNDER, _MOST_APART, _WRAPPED, _SHORT_FOLDER = 12, 4, 3, 70, 6
+
+
+@dataclass(slots=True)
+class Finding:
+    """Where it is, what it says, and the lines (0-based, end exclusive) that it takes, `under` those of its excerpt."""
+
+    path: str
+    place: str
+    message: str
+    start: int
+    under: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A regrouped run of findings, standing for the lines `start` to `end` (0-based, end exclusive)."""
+
+    start: int
+    end: int
+    lines: list[str]
+    omissions: tuple[Omission, ...]
+
+
+def reports(lines: Sequence[str]) -> list[Report]:
+    """Every run of findings that is long enough, regrouped; empty for texts that are no such report."""
+    out: list[Report] = []
+    run: list[Finding] = []
+    path = ""
+    for i, line in enumerate(lines):
+        found = _FINDING.match(line)
+        if found is not None:
+            finding = Finding(found.group(1), found.group(2) or found.group(3), found.group(4), i, i + 1, i + 1)
+        elif path and (under := _UNDER_PATH.match(line)) is not None:
+            place, severity, message = under.groups()
+            finding = Finding(path, place, f"{severity}  " + re.sub(r" {2,}(?=\S+$)", "  ", message), i, i + 1, i + 1)
+        else:
+            if line[:1] not in ("", " ", "\t") and _PATH.match(line):
+                path = line
+            elif run and line and run[-1].end == i:
+                _continue(run[-1], line, lines[i - 1])
+            continue
+        if run and (i - run[-1].end > _MOST_APART or not _between(lines, run[-1].end, i, path)):
+            _add(out, lines, run)
+            run = []
+        run.append(finding)
+    _add(out, lines, run)
+    return out
+
+
+def _continue(finding: Finding, line: str, before: str) -> None:
+    """Take the line after a finding into it: an excerpt under it, or the rest of a message wrapped at the window's width."""
+    if _EXCERPT.match(line):
+        finding.end += 1
+    elif finding.under == finding.end and len(before) >= _WRAPPED:
+        finding.message = f"{finding.message.rstrip()} {line}"
+        finding.under += 1
+        finding.end += 1
+
+
+def _between(lines: Sequence[str], start: int, end: int, path: str) -> bool:
+    """Whether the lines between two findings belong to the report's layout: blank ones, headings."""
+    return all(not line or line == path or _HEADING.match(line) for line in lines[start:end])
+
+
+def _add(out: list[Report], lines: Sequence[str], run: list[Finding]) -> None:
+    if len(run) < _LEAST:
+        return
+    start, end = run[0].start, run[-1].end
+    while start > 0 and (lines[start - 1] == run[0].path or _HEADING.match(lines[start - 1])):
+        start -= 1
+    out.append(_report(lines, run, start, end))
+
+
+def _report(lines: Sequence[str], run: list[Finding], start: int, end: int) -> Report:
+    folder = _common_folder(run)
+    kinds: dict[str, list[Finding]] = defaultdict(list)
+    for finding in run:
+        finding.path = finding.path[len(folder) :]
+        kinds[_SLOT.sub("…", finding.message)].append(finding)
+    excerpts: list[int] = []
+    body: list[str] = []
+    for group in kinds.values():
+        body.extend(_group(group))
+        for place, finding in enumerate(group):
+            under = range(finding.under, finding.end)
+            if place == 0 or len(under) > _MOST_UNDER:
+                body.extend(lines[i] for i in under)
+            else:
+                excerpts.extend(under)
+    notes = [f"[{plural(len(run), 'findings')} (lines {start + 1}–{end}) regrouped: each message once, … where it varies"]
+    notes.append("under it all its places as path: line:column, what varies in brackets after a place or before places")
+    if folder:
+        notes.append(f"all paths are under {folder}")
+    if excerpts:
+        notes.append(f"{plural(len(excerpts), 'lines')} of source excerpts left out, the first of each kind shown")
+    omissions = [Omission("order of the findings", len(run), "items", ((start + 1, end),))]
+    if excerpts:
+        omissions.append(Omission("source excerpts", len(excerpts), "lines", ((start + 1, end),)))
+    layout = end - start - sum(finding.end - finding.start for finding in run)
+    if layout:
+        omissions.append(Omission("headings and blank lines of the report", layout, "lines", ((start + 1, end),)))
+    return Report(start, end, ["; ".join(notes) + "]", *body], tuple(omissions))
+
+
+def _common_folder(run: list[Finding]) -> str:
+    paths = [finding.path for finding in run]
+    common = commonprefix([min(paths), max(paths)])
+    folder = common[: common.rfind("/") + 1]
+    return folder if len(folder) > _SHORT_FOLDER else ""
+
+
+def _group(group: list[Finding]) -> list[str]:
+    """One kind of message with its places, by message or by file, whichever is shorter."""
+    column = _common_column(group)
+    messages: dict[str, list[Finding]] = defaultdict(list)
+    for finding in group:
+        messages[finding.message].append(finding)
+    if len(messages) <= 2:
+        return [part for message, found in messages.items() for part in (message + column, f"  {_places(found)}")]
+    rows = {message: _SLOT.findall(message) for message in messages}
+    slots = list(zip(*rows.values(), strict=True))
+    varying = [place for place, values in enumerate(slots) if len(set(values)) > 1]
+    shown = iter("…" if place in varying else values[0] for place, values in enumerate(slots))
+    heading = _SLOT.sub(lambda _: next(shown), group[0].message) + column
+    values = {message: " ".join(row[place] for place in varying) for message, row in rows.items()}
+    by_message = "; ".join(f"{values[message]}: {_places(found)}" for message, found in messages.items())
+    by_file = _places(group, values)
+    return [heading, "  " + min(by_message, by_file, key=len)]
+
+
+def _common_column(group: list[Finding]) -> str:
+    """Take the column off the places of a group where it is always the same, and say so: "(column 80)"."""
+    columns = {finding.place.partition(":")[2] for finding in group}
+    if len(group) <= 2 or len(columns) != 1 or "" in columns:
+        return ""
+    for finding in group:
+        finding.place = finding.place.partition(":")[0]
+    return f"  (column {columns.pop()})"
+
+
+def _places(found: list[Finding], values: dict[str, str] | None = None) -> str:
+    """Places by file: "a/x.py: 3:1, 9:5; a/y.py:7:2 (value)"."""
+    files: dict[str, list[str]] = defaultdict(list)
+    for finding in found:
+        value = f" ({values[finding.message]})" if values else ""
+        files[finding.path].append(finding.place + value)
+    return "; ".join(
+        f"{path}: {', '.join(places)}" if len(places) > 1 else f"{path}:{places[0]}" for path, places in files.items()
+    )

@@ -1,0 +1,78 @@
+"""How surely a text is a search result."""
+
+from __future__ import annotations
+
+import re
+
+from headroom.interfaces import Sample
+from headroom.text.hits import GAP
+from headroom.text.match_counts import is_count
+from headroom.text.ripgrep_json import is_ripgrep_json
+
+_MOST = 0.6
+_ENOUGH = 36
+# A path, not a time: no spaces before a first colon that digits precede.
+_MATCH = re.compile(r"((?:[A-Za-z]:[\\/])?(?![0-9:.\-]+[\s:T])[^\s:][^:]*?):[0-9]{1,9}:")
+_CONTEXT = re.compile(r"[\-=][0-9]{1,9}[\-=]")
+_BARE = re.compile(r"((?:[A-Za-z]:[\\/])?(?![0-9:.\-]+[\s:T])[^\s:]*(?:[/\\][^\s:]*|\.[A-Za-z]\w{0,9})):(?!//)")
+_DIAGNOSTIC = re.compile(
+    r".+?:[0-9]+:(?:[0-9]+:)? *(?:(?:fatal |internal )?(?:error|warning|note|info|remark|hint)\b|[A-Z]+[0-9]+\b)"
+)
+_NUMBERED = re.compile(r"([0-9]{1,9})[:\-=](?![0-9]{2}:[0-9]{2})")
+
+
+def search_likelihood(sample: Sample, asked: bool) -> float:
+    """From 0.0 to 1.0; `asked` says that the tool call was a search."""
+    if is_ripgrep_json(sample.lines[0]):
+        return 0.97
+    lines = [line for line in sample.lines if line and line != GAP]
+    step = max(1, len(lines) // _ENOUGH)
+    some = lines[::step]
+    if len(some) < 3:
+        return 0.0
+    counts = sum(map(is_count, some))
+    if counts * 10 >= len(some) * 9:
+        return 0.95 if asked or len(some) >= 8 else 0.6
+    return _flat(some, asked) or _headed(lines[:60], asked)
+
+
+def _flat(lines: list[str], asked: bool) -> float:
+    found = [_MATCH.match(line) for line in lines]
+    paths = {match[1] for match in found if match}
+    if paths:
+        if sum(1 for line in lines if _DIAGNOSTIC.match(line)) * 8 > len(lines):
+            return 0.0
+        tails = tuple(paths)
+        count = sum(1 for hit, line in zip(found, lines, strict=True) if hit or _is_context(line, paths, tails))
+        likely = sum(1 for path in paths if "/" in path or "\\" in path or "." in path) * 2 >= len(paths)
+        if likely and count >= _MOST * len(lines):
+            return 0.95
+    if asked and sum(1 for line in lines if _BARE.match(line)) >= _MOST * len(lines):
+        return 0.8
+    return 0.0
+
+
+def _is_context(line: str, paths: set[str], tails: tuple[str, ...]) -> bool:
+    found = _CONTEXT.search(line)
+    return found is not None and (line[: found.start()] in paths or line[: found.start()].endswith(tails))
+
+
+def _headed(lines: list[str], asked: bool) -> float:
+    """Numbered lines that rise, with leaps, below lines without a number."""
+    last, count, heads, leaps, falls = -1, 0, 0, 0, 0
+    for line in lines:
+        found = _NUMBERED.match(line)
+        if not found:
+            heads += 1
+            last = -1
+            continue
+        number = int(found[1])
+        falls += number <= last
+        leaps += number > last + 1
+        last = number
+        count += 1
+    if falls * 20 > count or count < 3:
+        return 0.0
+    if asked:
+        return 0.9 if count >= heads else 0.0
+    return 0.7 if count >= _MOST * len(lines) and leaps * 2 >= count else 0.0

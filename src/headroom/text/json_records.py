@@ -1,0 +1,138 @@
+"""Objects that stand in many places, written once: records with a key, and references to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from headroom.text.json_compact import Ref
+from headroom.text.json_read import MAX_DEPTH, Pairs
+from headroom.text.json_relations import text_of
+
+_MIN_SAVED, _MIN_SIZE, _REPEATS, _MAX_KEY = 3, 40, 1.4, 60
+_CONTAINERS = (dict, list, Pairs)
+
+
+@dataclass(slots=True)
+class Records:
+    """Equal-shaped objects by their key: `key` names the field that tells them apart."""
+
+    section: int
+    key: str
+    rows: dict[str, Any]
+
+
+class _Census:
+    """Counts equal objects. A container's token is an int (numbers are bytes, so nothing else is one)."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[tuple[Any, ...], int] = {}
+        self.uses: Counter[int] = Counter()
+        self.first: dict[int, Any] = {}
+        self.of: dict[int, int] = {}
+
+    def token(self, value: Any, depth: int = 0) -> int:
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deep")
+        kind = type(value)
+        pairs = kind is Pairs
+        items = value.values() if kind is dict else [v for _, v in value] if pairs else value
+        below = [self.token(v, depth + 1) if type(v) in _CONTAINERS else v for v in items]
+        keys = tuple(value) if kind is dict else tuple(k for k, _ in value) if pairs else None
+        key = (keys, *below)
+        known = self.tokens.get(key)
+        if known is None:
+            known = self.tokens[key] = len(self.tokens) + 2  # 0 and 1 would equal False and True
+            self.first[known] = value
+            for item in below:
+                if type(item) is int:
+                    self.uses[item] += 1
+        self.of[id(value)] = known
+        return known
+
+
+def extract(value: Any, first_section: int) -> tuple[Any, list[Records]]:
+    """The value with references in place of repeated objects, and the records they point at."""
+    if type(value) not in _CONTAINERS:
+        return value, []
+    census = _Census()
+    census.token(value)
+    shapes: dict[tuple[str, ...], list[int]] = {}
+    for token, found in census.first.items():
+        if type(found) is dict and len(found) > 1:
+            shapes.setdefault(tuple(found), []).append(token)
+    pools: dict[int, tuple[Records, str]] = {}
+    made: list[Records] = []
+    for tokens in shapes.values():
+        key = _worth(tokens, census)
+        if key is None:
+            continue
+        records = Records(first_section + len(made), key, {})
+        made.append(records)
+        for token in tokens:
+            pools[token] = records, text_of(census.first[token][key]) or ""
+    if not made:
+        return value, []
+    return _Rewrite(census, pools).value(value, top=True), made
+
+
+def _worth(tokens: list[int], census: _Census) -> str | None:
+    """The key field of objects that are worth writing once, None otherwise."""
+    uses = sum(census.uses[t] for t in tokens)
+    if uses - len(tokens) < _MIN_SAVED or uses < _REPEATS * len(tokens):
+        return None
+    found = [census.first[t] for t in tokens]
+    size = sum(len(v) if type(v) in (str, bytes) else 8 for d in found[:50] for v in d.values()) // min(50, len(found))
+    if size < _MIN_SIZE:
+        return None
+    numbers: str | None = None
+    for field in found[0]:
+        kinds = {type(d[field]) for d in found}
+        if kinds not in ({str}, {bytes}):
+            continue
+        texts = [text_of(d[field]) or "" for d in found]
+        if len(set(texts)) < len(texts) or not all(texts) or sum(map(len, texts)) > _MAX_KEY * len(texts):
+            continue
+        if kinds == {str} and max(map(len, texts)) * 2 < size:
+            return str(field)
+        numbers = numbers or (str(field) if kinds == {bytes} else None)
+    return numbers
+
+
+class _Rewrite:
+    def __init__(self, census: _Census, pools: dict[int, tuple[Records, str]]) -> None:
+        self.census, self.pools = census, pools
+
+    def value(self, value: Any, top: bool = False) -> Any:
+        if type(value) not in _CONTAINERS:
+            return value
+        pool = None if top else self.pools.get(self.census.of[id(value)])
+        if pool is not None:
+            records, key = pool
+            if key not in records.rows:
+                records.rows[key] = None  # holds the place: a record never contains itself
+                records.rows[key] = self.below(value)
+            return Ref(records.section, key)
+        return self.below(value)
+
+    def below(self, value: Any) -> Any:
+        if type(value) is dict:
+            return {k: self.value(v) for k, v in value.items()}
+        if type(value) is list:
+            return [self.value(v) for v in value]
+        return Pairs((k, self.value(v)) for k, v in value)
+
+
+def resolve(value: Any, sections: dict[int, Any]) -> Any:
+    """The value with every reference replaced by what `sections` holds (whole values, or records by key)."""
+    if type(value) is Ref:
+        found = sections[value.section]
+        return resolve(found if value.key is None else found[value.key], sections)
+    if type(value) is dict:
+        return {k: resolve(v, sections) for k, v in value.items()}
+    if type(value) is list:
+        return [resolve(v, sections) for v in value]
+    if type(value) is Pairs:
+        return Pairs((k, resolve(v, sections)) for k, v in value)
+    return value
