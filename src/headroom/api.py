@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from headroom.ccr.default import default_store
-from headroom.ccr.retrieve import retrieve_text
+from headroom.ccr.retrieve import Retrieved, retrieve_text
+from headroom.ccr.retrieve import retrieve as retrieve_part
 from headroom.errors import InputError
 from headroom.interfaces import Dialect, Store
 from headroom.marker import RETRIEVE_TOOL
@@ -128,6 +129,24 @@ def compress_text(
     return TextResult(outcomes[0].text, outcomes[0].report)
 
 
+def retrieve(
+    id: str,
+    *,
+    lines: str | int | None = None,
+    rows: str | int | None = None,
+    path: str | None = None,
+    query: str | None = None,
+    limit: int | None = None,
+    store: Store | None = None,
+) -> Retrieved:
+    """The original kept under an id, byte for byte, or the part that the selectors name (see `Retrieved`).
+
+    Raises NotFound, and InputError for a selector that doesn't fit the original.
+    """
+    kept = store if store is not None else default_store()
+    return retrieve_part(kept, id, lines=lines, rows=rows, path=path, query=query, limit=limit)
+
+
 def dialect_of(messages: Any) -> Dialect:
     """The dialect that recognises the messages best. Raises InputError where none does."""
     scored = [(dialect.recognises(messages), dialect) for dialect in dialects().values()]
@@ -224,4 +243,4 @@ _SCHEMA: dict[str, Any] = {
     "required": ["id"],
 }
 
-__all__ = ["CompressResult", "TextResult", "compress", "compress_text", "handle_tool_call", "retrieval_tool"]
+__all__ = ["CompressResult", "TextResult", "compress", "compress_text", "handle_tool_call", "retrieval_tool", "retrieve"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
+
+from platformdirs import user_data_path
 
 from headroom.ccr.memory import MemoryStore
 from headroom.ccr.sqlite import SQLiteStore
@@ -19,8 +21,6 @@ def data_folder() -> Path:
     home = os.environ.get("HEADROOM_HOME")
     if home:
         return Path(home).expanduser()
-    from platformdirs import user_data_path  # needed only here: most callers set HEADROOM_HOME or bring a store
-
     return user_data_path("headroom", appauthor=False)
 
 
@@ -34,11 +34,11 @@ def default_store(project: str = "default") -> Store:
     raise InputError(f"HEADROOM_STORE must be sqlite or memory, not {kind!r}")
 
 
-@lru_cache(maxsize=64)
+@cache
 def _on_disk(path: Path, project: str) -> SQLiteStore:
     return SQLiteStore(path, project)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _in_memory(project: str) -> MemoryStore:
     return MemoryStore(project)

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 
 from headroom.interfaces import Sample
 from headroom.marker import omitted, plural
-from headroom.model import Compressed, Context, Intent, Level, Omission
+from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.html_page import Block, Page, parse_page, with_links
 from headroom.text.query import Query, parse_query
 from headroom.tokens import count_tokens
 
-_PAGE_START = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)?(?:<\?xml[^>]*>\s*)?(?:<!doctype\s+html|<html[\s>])", re.I | re.S)
+_PAGE_START = re.compile(
+    r"\s*(?:<!--.{0,2000}?-->\s*)?(?:<\?xml[^>]*>\s*)?(?:<!doctype\s+html|<html[\s>])", re.IGNORECASE | re.DOTALL
+)
 _TAG = re.compile(
-    r"</?(?:html|head|body|div|span|p|a|ul|ol|li|table|t[rdh]|tbody|thead|h[1-6]|img|script|style|link|meta|section|article|"
-    r"nav|header|footer|main|form|input|button|label|select|option|br|hr|em|strong|b|i|small|svg|figure|title)(?=[\s/>])"
+    r"</?(?:html|head|body|div|span|p|a|ul|ol|li|table|t[rdh]|tbody|thead|h[1-6]|img|script|style|link|meta|section|"
+    r"article|nav|header|footer|main|form|input|button|label|select|option|br|hr|em|strong|b|i|small|svg|figure|title)(?=[\s/>])"
     r"[^<>]*>",
-    re.I,
+    re.IGNORECASE,
 )
 _PROSE = 80  # characters outside links from which a block in a side region is read as text rather than as a label
 _ADDRESS_SHARE = {Level.BALANCED: 0.25, Level.AGGRESSIVE: 0.0}
@@ -33,9 +35,6 @@ class Html:
     content_type = "html"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        # Whoever reads a page's file is about to edit its markup
-        if context.level is Level.LOSSLESS or (context.intent is Intent.READ and context.level is Level.BALANCED):
-            return 0.0
         head = sample.text[:4000]
         if _PAGE_START.match(head):
             return 0.95
@@ -46,8 +45,13 @@ class Html:
         return 0.8 if len(tags) >= 20 and sum(map(len, tags)) >= 0.3 * len(text.strip()) else 0.0
 
     def compress(self, text: str, context: Context) -> Iterator[Compressed]:
-        if context.level is not Level.LOSSLESS and "<" in text:
-            yield _Rendering(text, parse_page(text), context).candidate(self.name)
+        if context.level is Level.LOSSLESS or "<" not in text:
+            return
+        try:
+            page = parse_page(text)
+        except UnicodeEncodeError:  # lone surrogates: no page
+            return
+        yield _Rendering(text, page, context).candidate(self.name)
 
     def decode(self, text: str) -> str:
         return text
@@ -70,7 +74,7 @@ class _Rendering:
         asked = _asked(self.query, plain)
         keep = self._kept(plain, asked)
         shown = self._addresses(keep, asked)
-        texts = [with_links(b.text, page.addresses, shown) if b.links else t for b, t in zip(page.blocks, plain, strict=True)]
+        texts = [with_links(b.text, page.addresses, shown) for b in page.blocks]
         body = self._body(texts, keep)
         data = self._data(sum(b.size for b in page.blocks))
         return Compressed("\n".join([*self._head(shown), *body, *data]), name, False, tuple(self.omissions))
@@ -99,15 +103,15 @@ class _Rendering:
             excess -= costs[i]
 
     def _addresses(self, keep: list[bool], asked: set[int]) -> frozenset[int]:
-        """The links whose addresses are shown: those asked for, then entries (a line that is a link), then short ones."""
+        """The links whose addresses are shown: those asked for, then lines that are a link, then short ones."""
         blocks, addresses = self.page.blocks, self.page.addresses
-        room = int(sum(b.size for b, kept in zip(blocks, keep, strict=True) if kept) * _ADDRESS_SHARE[self.context.level])
-        ranked = [
-            (i not in asked, len(b.links) >= _CROWD, b.region is not None, b.linked < 0.7 * b.size, len(addresses[at]), at)
-            for i, b in enumerate(blocks)
-            if keep[i]
-            for at in b.links
-        ]
+        shown_size = sum(b.size for b, kept in zip(blocks, keep, strict=True) if kept)
+        room = int(shown_size * _ADDRESS_SHARE[self.context.level])
+        ranked = []
+        for i, b in enumerate(blocks):
+            if keep[i]:
+                rank = (i not in asked, len(b.links) >= _CROWD, b.region is not None, b.linked < 0.7 * b.size)
+                ranked += [(*rank, len(addresses[at]), at) for at in b.links]
         shown = set()
         for plain, *_, size, at in sorted(ranked):
             if plain and size > room:
@@ -131,8 +135,8 @@ class _Rendering:
             self.omissions.append(Omission("rest of a cut tag or script", page.cut, "characters"))
         self.omissions.append(Omission("tags and attributes", self.source.count("<"), "items"))
         head = [
-            f"[text of a web page of {len(self.source)} characters: # heading, - item, cells a | b, [text](address) link; "
-            f"left out: {', '.join(['tags and attributes', *left])}]"
+            f"[text of a web page of {len(self.source)} characters: # heading, - item, cells a | b, "
+            f"[text](address) link; left out: {', '.join(['tags and attributes', *left])}]"
         ]
         return [*head, *(f"{name}: {value}" for name, value in page.facts)]
 

@@ -14,6 +14,7 @@ from headroom.text import json_document
 from headroom.text.json_read import minified_document, read_any
 
 _MIN_SIZE = 80
+_CLEAR_GAIN = 0.5  # a compact form below this share of the text is shorter than the minified one
 
 
 class SmartCrusher:
@@ -32,14 +33,15 @@ class SmartCrusher:
             return
         try:
             value, lines = read_any(text)
-            small = minified_document(value, lines)
+            compact = json_document.encode(value, lines)
         except ValueError:
             return
-        if len(small) < len(text):
-            yield Compressed(small, self.name, lossless=True)
-        compact = json_document.encode(value, lines)
-        if len(compact) < len(small):
+        if len(compact) < len(text):
             yield Compressed(compact, self.name, lossless=True)
+        if len(compact) > _CLEAR_GAIN * len(text):
+            small = minified_document(value, lines)
+            if len(small) < len(text):
+                yield Compressed(small, self.name, lossless=True)
 
     def decode(self, text: str) -> str:
         """The JSON behind one of this compressor's lossless forms, minified."""

@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from headroom.interfaces import Sample
 from headroom.marker import omitted, ranges_of
-from headroom.model import Compressed, Context, Intent, Level, Omission
+from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.query import Query, parse_query
 from headroom.text.xml_events import same_document
 from headroom.text.xml_outline import Item, NotOutlined, lines_of, outline, restore
@@ -32,9 +32,6 @@ class Xml:
     content_type = "xml"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        # Whoever reads an XML file is about to edit its markup
-        if context.intent is Intent.READ and context.level is not Level.AGGRESSIVE:
-            return 0.0
         head = sample.text[:2000]
         first = _FIRST.match(head)
         if first is None or _PAGE.search(head):
@@ -43,7 +40,11 @@ class Xml:
         if first[1].startswith("?xml"):
             return 0.95 if tail.endswith(">") else 0.0
         root = _ROOT.search(head)
-        return 0.85 if root is not None and tail.endswith((f"</{root[1]}>", "-->", "/>")) else 0.0
+        if root is None or not tail.endswith((f"</{root[1]}>", "-->", "/>")):
+            return 0.0
+        # A tag around other text is no document: most lines must begin with one
+        told = [line.lstrip() for line in sample.lines if line.strip()]
+        return 0.85 if sum(line.startswith("<") for line in told) * 2 > len(told) > 3 else 0.0
 
     def compress(self, text: str, context: Context) -> Iterator[Compressed]:
         if "<!ENTITY" in text or not _well_formed(text):

@@ -17,6 +17,8 @@ _WORD = re.compile(r"(\w+)")
 _SHARE = 0.5
 _EVERY = 10
 _PROBE = 48
+_MAX_LOOKUP = 60
+_MIN_ENDING = 12
 
 
 @dataclass(slots=True)
@@ -41,8 +43,44 @@ def weight(cell: str) -> int:
 def simplify(layout: Layout, rows: Sequence[Cells]) -> tuple[Layout, list[Column]]:
     """The same rows with constant cells in the layout's text and equal columns under one name."""
     columns = list(zip(*rows, strict=True))
-    layout, columns = _split_cells(layout, columns)
+    layout, columns = _split_endings(*_split_cells(layout, columns))
     return _drop_constants(*_merge_copies(layout, columns))
+
+
+def _split_endings(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Column]]:
+    """Cells of several words that mostly end in the same words: the ending becomes a column, blank where usual."""
+    parts: dict[str, tuple[tuple[str, ...], tuple[Slot, ...]]] = {}
+    by_name = dict(zip(layout.names, columns, strict=True))
+    widths = {slot.name: slot.width for slot in layout.slots}
+    for name, column in zip(layout.names, columns, strict=True):
+        ending = "" if widths[name] or len(column) < 8 else _usual_ending(column)
+        if not ending:
+            continue
+        end = clean_names([f"{name} end"], frozenset(by_name))[0]
+        size = len(ending)
+        by_name[end] = tuple([ending if c.endswith(ending) else "" for c in column])
+        by_name[name] = tuple([c[:-size] if c.endswith(ending) else c for c in column])
+        parts[name] = ("", "", ""), (Slot(name), Slot(end))
+    new = _spliced(layout, parts)
+    return new, [by_name[name] for name in new.names]
+
+
+def _usual_ending(column: Column) -> str:
+    """The longest run of last words that more than half of the cells share and that leaves half of their words."""
+    sample = [column[i] for i in spread(len(column), 64)]
+    best = ""
+    for words in range(1, 5):
+        ends = Counter(" " + " ".join(c.split(" ")[-words:]) for c in sample if c.count(" ") >= words)
+        if not ends:
+            break
+        ending, uses = ends.most_common(1)[0]
+        bearing = [_WORD.findall(c) for c in sample if c.endswith(ending)]
+        if uses <= len(sample) * _SHARE or len(_WORD.findall(ending)) * 2 * len(bearing) > sum(map(len, bearing)):
+            break
+        best = ending
+    if len(best) < _MIN_ENDING or sum(c.endswith(best) for c in column) <= len(column) * _SHARE:
+        return ""
+    return best if sum(c.endswith(best) for c in column) < len(column) else ""
 
 
 def _drop_constants(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Column]]:
@@ -243,7 +281,7 @@ def _find_lookups(coding: Coding, kept: dict[str, Column]) -> None:
     few = {}
     for name, column in kept.items():
         probe = column[: 4 * _PROBE]
-        if len(set(probe)) * 2 <= len(probe) and (distinct := len(set(column))) * 3 <= rows and distinct > 1:
+        if len(set(probe)) * 2 <= len(probe) and 1 < (distinct := len(set(column))) <= min(rows // 6, _MAX_LOOKUP):
             few[name] = distinct
     gone: set[str] = set()
     for key in sorted(few, key=lambda n: -few[n]):
@@ -274,9 +312,8 @@ def _lookup_gain(column: Column, distinct: int) -> int:
     counts = Counter(column)
     total = sum(weight(c) * n for c, n in counts.items())
     usual = max(weight(c) * n for c, n in counts.items())
-    return (total - usual if counts.most_common(1)[0][1] >= len(column) * _SHARE else total) - distinct * (
-        2 + max(map(weight, counts))
-    )
+    left = total - usual if counts.most_common(1)[0][1] >= len(column) * _SHARE else total
+    return left - 2 * sum(2 + weight(c) for c in counts) - 2 * distinct
 
 
 def restore(coding: Coding, names: Sequence[str], rows: list[list[str]]) -> dict[str, list[str]]:

@@ -20,8 +20,8 @@ _LINK = re.compile(f"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}(\\d+){_END}")
 _STRAY = re.compile(f"[{_OPEN}{_END}]|{_CLOSE}\\d*")
 
 _BLOCKS = frozenset(
-    "html body address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer "
-    "form frameset h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol optgroup option p pre search section "
+    "html body address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure "
+    "footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol optgroup option p pre search section "
     "summary table caption tbody thead tfoot tr td th ul xmp listing".split()
 )
 _SECTIONS = frozenset(("article", "main", "li", "blockquote", "td", "figure"))

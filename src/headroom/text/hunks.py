@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 _HUNK = re.compile(r"(@@+) ((?:-[0-9]+(?:,[0-9]+)? )+)\+([0-9]+)(?:,([0-9]+))? \1(.*)", re.DOTALL)
 _OLD = re.compile(r"-([0-9]+)(?:,([0-9]+))?")
 _GIT = re.compile(r'diff --(?:git|cc|combined) "?(?:a/)?(.*?)"?(?: "?b/(.*?)"?)?\r?')
 _BINARY_PATCH = "GIT binary patch"
-_MOST_DIGITS = 12
+_BODY = re.compile(r"[ +\-\\]*")
+_CHANGED = re.compile(r"[^ ]+")
+# A piece's own header costs about as much as this many unchanged lines.
+_MIN_CUT = 2
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class FileDiff:
 
 def parse_diff(lines: Sequence[str]) -> list[FileDiff]:
     """The files of a diff in order; lines of no file (commit messages) lie between them."""
+    first_characters = "".join([line[:1] or " " for line in lines])
     files: list[FileDiff] = []
     index, size = 0, len(lines)
     while index < size:
@@ -60,7 +63,7 @@ def parse_diff(lines: Sequence[str]) -> list[FileDiff]:
             index = _header_end(lines, index)
             files[-1].body = files[-1].end = index
         elif files and line.startswith("@@") and files[-1].end == index:
-            hunk = _hunk(lines, index)
+            hunk = _hunk(lines, first_characters, index)
             if hunk is None:
                 index += 1
                 continue
@@ -113,39 +116,119 @@ def _binary_end(lines: Sequence[str], index: int) -> int:
     return end
 
 
-def _hunk(lines: Sequence[str], start: int) -> Hunk | None:
+def _hunk(lines: Sequence[str], first_characters: str, start: int) -> Hunk | None:
     """The hunk whose header stands at `start`, None where its body does not hold the lines that the header counts."""
     found = _HUNK.match(lines[start])
-    if not found or len(lines[start].split("@@")[1]) > _MOST_DIGITS * 8:
+    if not found:
         return None
     olds = tuple((int(a), int(b) if b else 1) for a, b in _OLD.findall(found[2]))
-    parents = len(olds)
-    if parents != len(found[1]) - 1:
-        return None
     new = (int(found[3]), int(found[4]) if found[4] else 1)
-    left_old, left_new = [count for _, count in olds], new[1]
-    kinds: list[str] = []
-    index = start + 1
-    while index < len(lines) and (left_new > 0 or any(left > 0 for left in left_old) or lines[index].startswith("\\")):
-        columns = lines[index][:parents].ljust(parents)
-        kind = _kind(columns)
-        if not kind:
-            return None
-        if kind == "-":
-            left_old = [left - (column == "-") for left, column in zip(left_old, columns, strict=True)]
-        elif kind != "\\":
-            left_old = [left - (column == " ") for left, column in zip(left_old, columns, strict=True)]
-            left_new -= 1
-        kinds.append(kind)
-        index += 1
-    if left_new or any(left_old):
+    if len(olds) != len(found[1]) - 1:
         return None
-    return Hunk(start, index, olds, new, found[5], "".join(kinds))
+    if len(olds) == 1:
+        kinds = _simple_body(first_characters, start + 1, olds[0][1], new[1])
+    else:
+        kinds = _combined_body(lines, start + 1, [count for _, count in olds], new[1])
+    return None if kinds is None else Hunk(start, start + 1 + len(kinds), olds, new, found[5], kinds)
 
 
-def _kind(columns: str) -> str:
-    if columns.startswith("\\"):
-        return "\\"
-    if columns.strip(" +-\r"):
-        return ""
-    return "-" if "-" in columns else "+" if "+" in columns else " "
+def _simple_body(first_characters: str, start: int, old: int, new: int) -> str | None:
+    longest = _BODY.match(first_characters, start)
+    assert longest is not None
+    kinds = longest[0]
+    same = kinds.count(" ")
+    if (same + kinds.count("-"), same + kinds.count("+")) == (old, new):
+        return kinds
+    for end, kind in enumerate(kinds):  # what follows looks like changed lines: the next file's "--- "
+        if not old and not new and kind != "\\":
+            return kinds[:end]
+        old -= kind in " -"
+        new -= kind in " +"
+    return None if old or new else kinds
+
+
+def _combined_body(lines: Sequence[str], start: int, old: list[int], new: int) -> str | None:
+    kinds: list[str] = []
+    for line in lines[start:]:
+        columns = line[: len(old)].ljust(len(old))
+        if not new and not any(old) and not line.startswith("\\"):
+            break
+        if line.startswith("\\"):
+            kinds.append("\\")
+            continue
+        if columns.strip(" +-"):
+            return None
+        kinds.append("-" if "-" in columns else "+" if "+" in columns else " ")
+        mark = "-" if "-" in columns else " "
+        old = [left - (column == mark) for left, column in zip(old, columns, strict=True)]
+        new -= mark == " "
+    return None if new or any(old) else "".join(kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Body lines `start` to `end` (0-based offsets into the hunk's body) of a trimmed hunk, with their own header."""
+
+    start: int
+    end: int
+    header: str
+
+
+def trim(hunk: Hunk, lines: Sequence[str], reach: int, keep: Collection[int] = ()) -> list[Piece]:
+    """The hunk in pieces with at most `reach` unchanged lines around each change; body offsets in `keep` stay too.
+
+    Pieces are cut only where that leaves out more lines than a header costs. One piece with the whole body means that
+    nothing is left out.
+    """
+    kinds = hunk.kinds
+    if keep:
+        marked = list(kinds)
+        for offset in keep:
+            marked[offset] = "*"
+        kinds = "".join(marked)
+    spans: list[list[int]] = []
+    for run in _CHANGED.finditer(kinds):
+        start, end = max(0, run.start() - reach), min(len(kinds), run.end() + reach)
+        if spans and start - spans[-1][1] <= _MIN_CUT:
+            spans[-1][1] = end
+        else:
+            spans.append([start, end])
+    if len(spans) == 1 and (spans[0][1] - spans[0][0]) == len(kinds):
+        return [Piece(0, len(kinds), lines[hunk.start])]
+    return [Piece(start, end, header) for (start, end), header in zip(spans, _headers(hunk, lines, spans), strict=True)]
+
+
+def _headers(hunk: Hunk, lines: Sequence[str], spans: list[list[int]]) -> Iterator[str]:
+    """Hunk headers for parts of a hunk's body, as the tool would have written them."""
+    width = len(hunk.olds)
+    # the next line's number on each side; a side without lines is numbered by the line before it
+    position = [first + (count == 0) for first, count in (*hunk.olds, hunk.new)]
+    at = 0
+    section = hunk.section
+    for start, end in spans:
+        position = _advance(hunk, lines, position, at, start)
+        after = _advance(hunk, lines, position, start, end)
+        ranges = [_range(before, left - before) for before, left in zip(position, after, strict=True)]
+        marks = "@" * (width + 1)
+        yield f"{marks} {' '.join('-' + old for old in ranges[:width])} +{ranges[width]} {marks}{section}"
+        position, at, section = after, end, ""
+
+
+def _advance(hunk: Hunk, lines: Sequence[str], position: list[int], start: int, end: int) -> list[int]:
+    kinds = hunk.kinds[start:end]
+    width = len(hunk.olds)
+    if width == 1:
+        same = kinds.count(" ")
+        return [position[0] + same + kinds.count("-"), position[1] + same + kinds.count("+")]
+    out = list(position)
+    for offset, kind in enumerate(kinds, start):
+        if kind == "\\":
+            continue
+        mark = "-" if kind == "-" else " "
+        columns = lines[hunk.start + 1 + offset][:width].ljust(width)
+        out = [*(n + (column == mark) for n, column in zip(out, columns, strict=False)), out[width] + (kind != "-")]
+    return out
+
+
+def _range(first: int, count: int) -> str:
+    return f"{first - (count == 0)}" + ("" if count == 1 else f",{count}")

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from headroom.text.json_compact import MISSING, Missing, Reader, Ref, Schema, cells, inline_key, schema_text, tuples
+from headroom.text.json_compact import MISSING, Missing, Reader, Ref, Schema, cells, inline_key, tuples
 from headroom.text.json_read import MAX_DEPTH, quote
 
 Shape = tuple[str, ...]
@@ -94,7 +94,7 @@ def columns_of(rows: list[dict[str, Any]], keys: list[str]) -> list[Column]:
 def dotted(prefix: str, key: str) -> str:
     """A column's name; a key that could be read as something else stands in quotes."""
     safe = inline_key(key)
-    if safe == key and any(c in ".~<>()" or c.isspace() or c in "=→" for c in key):
+    if safe == key and any(c in ".~?<>()" or c.isspace() or c in "=→" for c in key):
         safe = quote(key)
     return f"{prefix}.{safe}" if prefix else safe
 
@@ -155,11 +155,6 @@ def _schema(values: list[Any], depth: int) -> Schema | None:
     return Schema(kind is list, tuple((k, _schema([d.get(k, MISSING) for d in found], depth + 1)) for k in keys))
 
 
-def column_head(column: Column) -> str:
-    """A column's name with its schema."""
-    return column.name + (schema_text(column.schema) if column.schema else "")
-
-
 def read_head(text: str) -> tuple[list[str | int], str, Schema | None, int]:
     """The path, name and schema that a column's head begins with, and where they end."""
     reader = _NameReader(text)
@@ -184,7 +179,7 @@ class _NameReader(Reader):
         if self.text[self.at : self.at + 1] == '"':
             return self._string()
         start = self.at
-        while self.at < len(self.text) and self.text[self.at] not in ".[{~=:(→,]}":
+        while self.at < len(self.text) and self.text[self.at] not in ".[{~?=:(→,]}":
             self.at += 1
         return self.text[start : self.at]
 

@@ -67,6 +67,7 @@ _TOKEN = re.compile(r"[^,\[\]{}\"]*")
 _KEY_TOKEN = re.compile(r"[^,:\[\]{}\"]*")
 _REF = re.compile(r"#(\d+)(?:/(.*))?", re.S)
 _LINE = 100  # a container longer than this has its items on lines of their own: a line break costs nothing after a comma
+_WIDE_ITEM = 40  # a list of shorter items runs on
 
 
 def inline(value: Any, depth: int = 0) -> str:
@@ -83,6 +84,8 @@ def _container(value: Any, depth: int) -> str:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
     if type(value) is list:
+        if set(map(type, value)) == {bytes}:
+            return f"[{b','.join(value).decode('ascii')}]"
         parts, ends = [inline(item, depth + 1) for item in value], "[]"
     else:
         pairs = value.items() if type(value) is dict else value
@@ -97,8 +100,10 @@ def laid_out(value: Any, depth: int = 0) -> str:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
     if type(value) is list:
+        if not any(type(item) in (list, dict, Pairs) for item in value):
+            return inline(value)
         parts, ends = [laid_out(item, depth + 1) for item in value], "[]"
-        wide = any(type(item) in (list, dict, Pairs) for item in value)
+        wide = sum(map(len, parts)) > _WIDE_ITEM * len(parts)
     else:
         pairs = value.items() if type(value) is dict else value
         parts, ends = [f"{inline_key(k)}:{laid_out(v, depth + 1)}" for k, v in pairs], "{}"

@@ -11,8 +11,8 @@ import re
 from typing import Any
 
 MAX_DEPTH = 120
+quote = json.encoder.encode_basestring  # a string literal with as few escapes as possible
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_quote = json.encoder.encode_basestring  # the C implementation where there is one
 
 
 class Pairs(tuple[tuple[str, Any], ...]):
@@ -31,12 +31,9 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def quote(text: str) -> str:
-    """A JSON string literal with as few escapes as possible; lone surrogates stay escaped."""
-    quoted = _quote(text)
-    if _SURROGATE.search(quoted):
-        quoted = _SURROGATE.sub(lambda m: f"\\u{ord(m.group()):04x}", quoted)
-    return quoted
+def escape_surrogates(text: str) -> str:
+    """JSON text with the lone surrogates in its string literals escaped, so that it can be encoded."""
+    return _SURROGATE.sub(lambda m: f"\\u{ord(m.group()):04x}", text) if _SURROGATE.search(text) else text
 
 
 def read_json(text: str) -> Any:
@@ -80,6 +77,8 @@ def minified(value: Any, depth: int = 0) -> str:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
     if kind is list:
+        if set(map(type, value)) == {bytes}:
+            return f"[{b','.join(value).decode('ascii')}]"
         return "[" + ",".join([minified(item, depth + 1) for item in value]) + "]"
     pairs = value.items() if kind is dict else value
     return "{" + ",".join([f"{quote(key)}:{minified(item, depth + 1)}" for key, item in pairs]) + "}"
@@ -87,4 +86,4 @@ def minified(value: Any, depth: int = 0) -> str:
 
 def minified_document(value: Any, lines: bool) -> str:
     """A whole document, or JSON Lines with one document a line."""
-    return "\n".join(map(minified, value)) if lines else minified(value)
+    return escape_surrogates("\n".join(map(minified, value)) if lines else minified(value))

@@ -11,6 +11,7 @@ from headroom.text.json_read import MAX_DEPTH, Pairs
 from headroom.text.json_relations import text_of
 
 _MIN_SAVED, _MIN_SIZE, _REPEATS, _MAX_KEY = 3, 40, 1.4, 60
+_NAMES = ("login", "full_name", "username", "slug", "email", "name", "key", "code", "id", "number", "title")
 _CONTAINERS = (dict, list, Pairs)
 
 
@@ -86,18 +87,15 @@ def _worth(tokens: list[int], census: _Census) -> str | None:
     size = sum(len(v) if type(v) in (str, bytes) else 8 for d in found[:50] for v in d.values()) // min(50, len(found))
     if size < _MIN_SIZE:
         return None
-    numbers: str | None = None
+    names: list[str] = []
     for field in found[0]:
-        kinds = {type(d[field]) for d in found}
-        if kinds not in ({str}, {bytes}):
+        if {type(d[field]) for d in found} not in ({str}, {bytes}):
             continue
         texts = [text_of(d[field]) or "" for d in found]
-        if len(set(texts)) < len(texts) or not all(texts) or sum(map(len, texts)) > _MAX_KEY * len(texts):
-            continue
-        if kinds == {str} and max(map(len, texts)) * 2 < size:
-            return str(field)
-        numbers = numbers or (str(field) if kinds == {bytes} else None)
-    return numbers
+        if len(set(texts)) == len(texts) and all(texts) and sum(map(len, texts)) <= _MAX_KEY * len(texts):
+            names.append(field)
+    # The field that people would use: a name before an id, of other fields the first.
+    return min(names, key=lambda name: (_NAMES.index(name) if name in _NAMES else len(_NAMES)), default=None)
 
 
 class _Rewrite:

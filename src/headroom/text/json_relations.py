@@ -10,10 +10,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from headroom.text.json_compact import MISSING, Ref
+from headroom.text.json_compact import MISSING, Missing, Ref
 
 Parts = tuple[str, ...]  # literal, base, literal, base, …, literal
-_MIN_TARGET, _MIN_BASE, _MAX_BASES, _MAX_COLUMNS = 6, 3, 6, 400
+_MIN_TARGET, _MIN_BASE, _MAX_BASES, _MAX_COLUMNS = 24, 3, 6, 400  # what is short is quoted as it stands
+_QUOTED = re.compile(r"(?:^|[._])(?:html_?url|web_?url|perma_?link)$", re.I)  # addresses that people open and pass on
 _PART = re.compile(r"<([^<>]+)>")
 
 
@@ -29,14 +30,25 @@ def text_of(value: Any) -> str | None:
     return None
 
 
-def template_text(parts: Parts) -> str:
-    """A template as it stands in a column's head: literals with `<names>` between them."""
-    return "".join(part if i % 2 == 0 else f"<{part}>" for i, part in enumerate(parts))
+def shortened(name: str, beside: str) -> str:
+    """A dotted name without the prefix it shares with the name `beside` it: `.b` beside `a.x` is `a.b`."""
+    prefix = beside[: beside.rfind(".") + 1]
+    return name[len(prefix) - 1 :] if len(prefix) > 1 and name.startswith(prefix) else name
 
 
-def read_template(text: str) -> Parts:
+def lengthened(name: str, beside: str) -> str:
+    """The full name that `shortened` shortened."""
+    return beside[: beside.rfind(".")] + name if name.startswith(".") else name
+
+
+def template_text(parts: Parts, name: str) -> str:
+    """A template of column `name` as it stands in the head: literals with `<names>` between them."""
+    return "".join(part if i % 2 == 0 else f"<{shortened(part, name)}>" for i, part in enumerate(parts))
+
+
+def read_template(text: str, name: str) -> Parts:
     """The parts of a template as `template_text` wrote them."""
-    return tuple(_PART.split(text))
+    return tuple(part if i % 2 == 0 else lengthened(part, name) for i, part in enumerate(_PART.split(text)))
 
 
 def fill(parts: Parts, row: dict[str, Any]) -> Any:
@@ -53,17 +65,24 @@ def fill(parts: Parts, row: dict[str, Any]) -> Any:
     return "".join(out)
 
 
-def templates(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> dict[int, Parts]:
-    """Columns that are built from others, as index → template; never in a circle."""
-    if not columns or len(columns) > _MAX_COLUMNS or len(columns[0]) < 2:
+def templates(names: Sequence[str], columns: Sequence[Sequence[Any]], literal: str) -> dict[int, Parts]:
+    """Columns that are built from others, as index → template; never in a circle, never the one named `literal`.
+
+    A single row shows what is an address of what, so there only addresses are built.
+    """
+    if not columns or len(columns) > _MAX_COLUMNS:
         return {}
+    single = len(columns[0]) == 1
     texts: list[list[str | None] | None] = [_texts(values) for values in columns]
     usable = [i for i, t in enumerate(texts) if t is not None and "<" not in names[i] and ">" not in names[i]]
-    varied = [i for i in usable if len(set(texts[i] or ())) > 1]
+    varied = [i for i in usable if len(set(texts[i] or ())) > 1 or single and len((texts[i] or [""])[0] or "") > 7]
+    targets = [
+        i for i in varied if names[i] != literal and _is_target(columns[i], single) and not _QUOTED.search(names[i])
+    ]
     found: dict[int, Parts] = {}
     needs: dict[int, set[int]] = {}
-    order = sorted((i for i in varied if _is_target(columns[i])), key=lambda i: (-_mean(texts[i]), i))
-    for target in order:
+    # Longer values first, so that what they are built from still stands; of equal columns the first one stays.
+    for target in sorted(targets, key=lambda i: (-_mean(texts[i]), -i)):
         bases = [i for i in varied if i != target and target not in needs.get(i, ()) and texts[i]]
         parts = _explain(texts, target, bases, names)
         if parts is None:
@@ -82,6 +101,13 @@ def templates(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> dict[in
 
 def _texts(values: Sequence[Any]) -> list[str | None] | None:
     """The column as template texts, None for missing; no list when another kind of value stands in it."""
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return list(values)
+    if kinds == {bytes}:
+        return b"\n".join(values).decode("ascii").split("\n")
+    if not kinds <= {str, bytes, Ref, Missing}:
+        return None
     out: list[str | None] = []
     for value in values:
         text = None if value is MISSING else text_of(value)
@@ -91,7 +117,9 @@ def _texts(values: Sequence[Any]) -> list[str | None] | None:
     return out
 
 
-def _is_target(values: Sequence[Any]) -> bool:
+def _is_target(values: Sequence[Any], single: bool) -> bool:
+    if single:
+        return type(values[0]) is str and "://" in values[0]
     return all(type(v) is str or v is MISSING for v in values)
 
 
@@ -105,7 +133,7 @@ def _explain(
 ) -> Parts | None:
     column = texts[target] or ()
     rows = [i for i, t in enumerate(column) if t is not None]
-    if len(rows) < 2 or _mean(column) < _MIN_TARGET:
+    if not rows or _mean(column) < _MIN_TARGET:
         return None
     probes = (rows[0], rows[-1])
     first, last = (column[p] or "" for p in probes)
@@ -128,9 +156,9 @@ def _greedy(first: str, last: str, near: Sequence[tuple[str, str, int]]) -> list
     parts: list[str | int] = [first]
     for a, b, i in near:
         for at, part in enumerate(parts):
-            if isinstance(part, str) and a in part:
-                head, tail = part.split(a, 1)
-                parts[at : at + 1] = [head, i, tail]
+            where = _whole(a, part) if isinstance(part, str) else -1
+            if where >= 0 and isinstance(part, str):
+                parts[at : at + 1] = [part[:where], i, part[where + len(a) :]]
                 break
         else:
             continue
@@ -140,6 +168,17 @@ def _greedy(first: str, last: str, near: Sequence[tuple[str, str, int]]) -> list
         if len(parts) > 9:
             return None
     return None
+
+
+def _whole(word: str, text: str) -> int:
+    """Where `word` stands in `text` between characters that are no part of a word, -1 if nowhere."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (at and text[at - 1].isalnum() and word[0].isalnum()) and not text[end : end + 1].isalnum():
+            return at
+        at = text.find(word, at + 1)
+    return -1
 
 
 def _made(parts: Sequence[str | int], by: dict[int, str]) -> str:

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headroom.text.json_columns import Column, column_head, columns_of, kinds_of, put, read_head
-from headroom.text.json_compact import MISSING, Gap, Missing, Reader, Ref, inline, read_cell
+from headroom.text.json_columns import Column, columns_of, kinds_of, put, read_head
+from headroom.text.json_compact import MISSING, Gap, Missing, Reader, Ref, inline, read_cell, schema_text
 from headroom.text.json_read import quote
-from headroom.text.json_relations import fill, read_template, template_text, templates
+from headroom.text.json_relations import fill, lengthened, read_template, shortened, template_text, templates
 
 _CONTROL = re.compile("[\x00-\x1f\x85\u2028\u2029\ud800-\udfff]")
 _NUMERIC = re.compile(r"-?\d[\d.eE+-]*\Z")
@@ -32,8 +32,11 @@ class Table:
     lines: list[str]
 
 
-def table_of(rows: Sequence[Any]) -> Table | None:
-    """The table of a list, or None for items that share too little. Gaps stand on lines of their own."""
+def table_of(rows: Sequence[Any], literal: str = "") -> Table | None:
+    """The table of a list, or None for items that share too little. Gaps stand on lines of their own.
+
+    The column named `literal` is never built from others: readers look rows up by it.
+    """
     plain = [row for row in rows if type(row) is not Gap]
     kinds, of = kinds_of(plain)
     if not kinds or of.count(-1) * 2 > len(plain) or len(kinds) > 26:
@@ -43,7 +46,7 @@ def table_of(rows: Sequence[Any]) -> Table | None:
     heads: list[str] = []
     for i, keys in enumerate(kinds):
         members = [row for row, kind in zip(plain, of, strict=True) if kind == i]
-        specs, body = _encoded(columns_of(members, keys))
+        specs, body = _encoded(columns_of(members, keys), literal)
         letter = f"{chr(65 + i)}\t" if lettered else ""
         heads.append(letter + "\t".join(specs))
         bodies.append([letter + line for line in body] if lettered else body)
@@ -59,24 +62,35 @@ def table_of(rows: Sequence[Any]) -> Table | None:
     return Table(heads, out)
 
 
-def _encoded(columns: list[Column]) -> tuple[list[str], list[str]]:
+def _encoded(columns: list[Column], literal: str) -> tuple[list[str], list[str]]:
     """The columns' heads and the rows' lines."""
-    built = templates([c.name for c in columns], [c.values for c in columns])
+    built = templates([c.name for c in columns], [c.values for c in columns], literal)
     specs: list[str] = []
     shown: list[list[str]] = []
+    presence: dict[bytes, str] = {}  # which rows have a column → the first column that shows it
     size = len(columns[0].values)
+    beside = ""
     for i, column in enumerate(columns):
+        name, beside = shortened(column.name, beside), column.name
         if i in built:
-            specs.append(f"{column.name}:{template_text(built[i])}")
+            specs.append(f"{name}:{template_text(built[i], column.name)}")
             continue
         mark, cells = _marked(column)
-        spec = column_head(column) + mark
-        if len(set(cells)) == 1 and cells[0] and size > 1:
-            specs.append(f"{spec}={cells[0]}")
+        spec = name + (schema_text(column.schema) if column.schema else "") + mark
+        absent = "" in cells
+        only = _common(cells, size)
+        witness = presence.get(_presence(cells)) if only and absent else None
+        if only is None or (absent and witness is None):
+            specs.append(spec)
+            shown.append(cells)
+            if absent:
+                presence.setdefault(_presence(cells), column.name)
             continue
-        default = _default(cells)
-        specs.append(spec if default is None else f"{spec}~{default}")
-        shown.append(cells if default is None else ["" if c == default else c for c in cells])
+        value, everywhere = only
+        where = f"?{shortened(witness, column.name)}" if witness else ""
+        specs.append(f"{spec}{where}{'=' if everywhere else '~'}{value}")
+        if not everywhere:
+            shown.append(["" if c == value else c for c in cells])
     if not shown:
         return specs, [""] * size
     return specs, ["\t".join(cells).rstrip("\t") for cells in zip(*shown, strict=True)]
@@ -109,13 +123,22 @@ def _plain(text: str) -> str:
     return text
 
 
-def _default(cells: list[str]) -> str | None:
-    if len(cells) < _DEFAULT_ROWS:
+def _presence(cells: list[str]) -> bytes:
+    return bytes(map(bool, cells))
+
+
+def _common(cells: list[str], size: int) -> tuple[str, bool] | None:
+    """The cell that all filled rows share (True), or most of them (False)."""
+    counts = Counter(cells)
+    absent = counts.pop("", 0)
+    if not counts or (size - absent < 2 and absent):
         return None
-    value, n = Counter(cells).most_common(1)[0]
-    if not value or n < _DEFAULT_SHARE * len(cells) or "" in cells:
-        return None
-    return value
+    value, n = counts.most_common(1)[0]
+    if len(counts) == 1:
+        return value, True
+    if size - absent >= _DEFAULT_ROWS and n >= _DEFAULT_SHARE * (size - absent):
+        return value, False
+    return None
 
 
 def read_table(heads: Sequence[str], lines: Sequence[str]) -> list[Any]:
@@ -137,17 +160,19 @@ class _Kind:
     """One head, ready to read rows."""
 
     def __init__(self, head: str) -> None:
-        self.columns = [_Spec(spec) for spec in head.split("\t")]
+        self.columns: list[_Spec] = []
+        beside = ""
+        for spec in head.split("\t"):
+            self.columns.append(_Spec(lengthened(spec, beside)))
+            beside = self.columns[-1].name
         self.by_name = {spec.name: spec for spec in self.columns}
 
     def row(self, line: str) -> dict[str, Any]:
         cells = iter(line.split("\t"))
         values: dict[str, Any] = {}
         for spec in self.columns:
-            if spec.rule not in (":", "="):
-                values[spec.name] = spec.read(next(cells, ""))
-            elif spec.rule == "=":
-                values[spec.name] = spec.read(spec.rest)
+            if spec.rule != ":":
+                values[spec.name] = spec.read(spec.rest if spec.rule == "=" else next(cells, ""), values)
         out: dict[str, Any] = {}
         for spec in self.columns:
             value = self._value(spec, values)
@@ -174,10 +199,18 @@ class _Spec:
         if reference:
             self.section = int(reference[1])
             at = reference.end()
+        self.witness = ""
+        if text[at : at + 1] == "?":
+            start = at + 1 + text.startswith(".", at + 1)
+            self.witness = text[at + 1 : start] + read_head(text[start:])[1]
+            at += 1 + len(self.witness)
+            self.witness = lengthened(self.witness, self.name)
         self.rule, self.rest = text[at : at + 1], text[at + 1 :]
-        self.parts = read_template(self.rest) if self.rule == ":" else ()
+        self.parts = read_template(self.rest, self.name) if self.rule == ":" else ()
 
-    def read(self, cell: str) -> Any:
+    def read(self, cell: str, row: dict[str, Any]) -> Any:
+        if self.witness and row[self.witness] is MISSING:
+            return MISSING
         if not cell and self.rule == "~":
             cell = self.rest
         if not cell:

@@ -186,8 +186,16 @@ def _learn_gaps(
     last = len(cells)
     for i, gap in enumerate(gaps):
         text, fixed = Counter(gap).most_common(1)[0]
-        if fixed == len(gap) or "\t" in "".join(gap):
+        if fixed == len(gap):
             literals.append(text)
+            continue
+        if "\t" in text:
+            tail = text[text.index("\t") :]
+            before = _same_sums(gap, cells[i - 1]) if i and all(g.endswith(tail) for g in gap) else (0, 0)
+            padded = before[1] > fixed
+            literals.append(tail if padded else text)
+            if padded:
+                slots[i - 1] = Slot(names[i - 1], "<", before[0] - len(tail))
             continue
         least = min(gap, key=len) if 0 < i < last else ""
         behind = _same_sums(gap, cells[i]) if i < last else (0, 0)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from operator import gt, sub
+from itertools import accumulate
+from operator import sub
 
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _CLOCK = r"\d{1,2}:\d\d:\d\d(?:[.,:]\d{1,9})?"
@@ -40,7 +41,7 @@ _DAY_MONTH = re.compile(rf"(\d{{1,2}})[ /-]({_MONTHS})|({_MONTHS}) +(\d{{1,2}})"
 _NUMERIC_DAY = re.compile(r"(?:^|[^\d.])(\d{1,2})[-/.](\d{1,2})(?![\d:])")
 _COMPACT = re.compile(r"(?<!\d)(\d\d|\d{4})(\d\d)(\d\d) $")
 _HMS = re.compile(r"(\d{1,2}):?(\d\d):?(\d\d)(?:[.,]\d*)?$")
-_SLACK, _DATE = 4, 26
+_SLACK, _DATE, _FEWEST, _DISORDER = 4, 26, 8, 120
 _MONTH_NUMBER = {name: n for n, name in enumerate(_MONTHS.split("|"), 1)}
 
 
@@ -110,14 +111,16 @@ def seconds_of(lines: Sequence[str], indices: Sequence[int], at: int) -> Iterato
 
 
 def pace(times: list[tuple[int, int]]) -> Pace | None:
-    """The span, longest pause and busiest minute of (second, line) pairs in line order; None when time runs backwards."""
-    if len(times) < 8 or any(map(gt, [second for second, _ in times], [second for second, _ in times[1:]])):
+    """The span, longest pause and busiest minute of (second, line) pairs in line order.
+
+    Lines of several writers may be out of order a little; None when time really runs backwards.
+    """
+    if len(times) < _FEWEST:
         return None
-    return _pace(times)
-
-
-def _pace(times: list[tuple[int, int]]) -> Pace:
-    seconds = [second for second, _ in times]
+    written = [second for second, _ in times]
+    seconds = list(accumulate(written, max))
+    if max(map(sub, seconds, written)) > _DISORDER:
+        return None
     whole = seconds[-1] - seconds[0]
     pauses = list(map(sub, seconds[1:], seconds))
     longest = max(pauses)

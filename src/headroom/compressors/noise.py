@@ -1,0 +1,103 @@
+"""Noise in any text: terminal control sequences, base64, hex, minified lines, repeated lines and blocks, blank ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from headroom.interfaces import Sample
+from headroom.marker import plural
+from headroom.model import Compressed, Context, Intent, Level, Omission
+from headroom.text.encoded import cut_encoded
+from headroom.text.folding import KEPT, Plan, Why, render, short
+from headroom.text.query import parse_query
+from headroom.text.repeats import adjacent_repeats, fold_repeats, repeated_blocks, unfold_repeats
+from headroom.text.terminal import has_controls, resolve
+
+_ENCODED = re.compile(r"[A-Za-z0-9+/_-]{160}")
+_BASE64_LINE = re.compile(r"[A-Za-z0-9+/]{60,120}={0,2}\r?$")
+_LONG, _WIDE = 2_000, 400
+_TRAILING = re.compile(r"[ \t]{2,}(?=\r?$)", re.MULTILINE)
+
+
+class Noise:
+    """What says nothing, whatever the text is."""
+
+    name = "noise"
+    content_type = "noise"
+
+    def sniff(self, sample: Sample, context: Context) -> float:
+        lines = sample.lines
+        wide = [line for line in lines if len(line) >= _WIDE]
+        if any(_ENCODED.search(line) for line in wide) or _longest(sample) >= _LONG:
+            return 0.6
+        if sum(1 for line in lines if _BASE64_LINE.match(line)) >= 5 or has_controls("\n".join(lines)):
+            return 0.6
+        same = sum(1 for a, b in zip(lines, lines[1:], strict=False) if a == b)
+        return 0.55 if same >= 3 and len(lines) >= 8 else 0.0
+
+    def compress(self, text: str, context: Context) -> Iterable[Compressed]:
+        folded = fold_repeats(text)
+        if folded is not None:
+            yield Compressed(folded, self.name, True)
+        if context.level is not Level.LOSSLESS:
+            yield from self._lossy(text, context)
+
+    def _lossy(self, text: str, context: Context) -> Iterator[Compressed]:
+        query = parse_query(context.query)
+        if context.intent is Intent.READ and context.level is Level.BALANCED:
+            # who reads a file may edit it, and must then quote its lines as they are
+            lines, cut = cut_encoded(text.split("\n"), query)
+            if cut:
+                yield Compressed("\n".join(lines), self.name, False, tuple(cut))
+            return
+        screen = resolve(text)
+        losses: list[Omission] = []
+        if screen.hidden:
+            losses.append(Omission("terminal control sequences", screen.hidden, "characters"))
+        lines = screen.lines
+        shown = "\n".join(lines)
+        stripped = _TRAILING.sub("", shown)
+        if len(stripped) < len(shown):
+            losses.append(Omission("trailing blanks", len(shown) - len(stripped), "characters"))
+            lines = stripped.split("\n")
+        plan = self._plan(lines)
+        lines, cut = cut_encoded(lines, query)
+        out, folded = render(lines, plan)
+        losses += [*cut, *folded]
+        if losses:
+            yield Compressed("\n".join(out), self.name, False, tuple(losses))
+
+    def _plan(self, lines: list[str]) -> Plan:
+        plan = Plan([KEPT] * len(lines))
+        for run in adjacent_repeats(lines):
+            size = run.start - run.source
+            what = "the line above again" if size == 1 else f"the {plural(size, 'lines')} above again"
+            times = (run.end - run.start) // size
+            reason = plan.reason(Why("repeated lines", what if times == 1 else f"{what}, {times} times"))
+            plan.of[run.start : run.end] = [reason] * (run.end - run.start)
+        for block in repeated_blocks(lines, [reason == KEPT for reason in plan.of]):
+            last = block.source + block.end - block.start
+            top = next((line for line in lines[block.source : last] if line.strip()), "")
+            text = f"repeating lines {block.source + 1}–{last} (“{short(top, 50)}” …)"
+            reason = plan.reason(Why("repeated blocks", text))
+            plan.of[block.start : block.end] = [reason] * (block.end - block.start)
+        return plan
+
+    def decode(self, text: str) -> str:
+        return unfold_repeats(text)
+
+    def same(self, decoded: str, original: str) -> bool:
+        return decoded == original
+
+
+def _longest(sample: Sample) -> int:
+    """A lower bound for the longest line: exact where the sample's lines hint at long ones."""
+    if sample.line_count * _LONG < len(sample.text):
+        return _LONG
+    if any(len(line) >= _WIDE for line in sample.lines):
+        return max(map(len, sample.text.split("\n")))
+    return 0
+
+
+COMPRESSOR = Noise()

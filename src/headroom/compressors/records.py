@@ -1,0 +1,45 @@
+"""Record dumps: the same keys again and again (dmidecode, stat, expanded psql, /proc/cpuinfo, describe output).
+
+Lossless: each distinct list of keys is a form, told once with all its fixed text; a record is a row of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from headroom.interfaces import Sample
+from headroom.model import Compressed, Context
+from headroom.text import rowcode
+from headroom.text.lines import split_lines
+from headroom.text.records import forms_of, split_records
+
+
+class Records:
+    """Groups of `key: value` lines that repeat."""
+
+    name = "records"
+    content_type = "records"
+
+    def sniff(self, sample: Sample, context: Context) -> float:
+        return 0.6
+
+    def compress(self, text: str, context: Context) -> Iterable[Compressed]:
+        if rowcode.START in text:
+            return
+        lines = split_lines(text)
+        records = split_records(lines)
+        if not records:
+            return
+        placed, layouts = forms_of(lines, records)
+        coded = rowcode.encode(placed, layouts) if layouts else None
+        if coded is not None:
+            yield Compressed("\n".join((*lines[: records[0][0]], *coded)), self.name, lossless=True)
+
+    def decode(self, text: str) -> str:
+        return rowcode.decode(text)
+
+    def same(self, decoded: str, original: str) -> bool:
+        return decoded == original
+
+
+COMPRESSOR = Records()

@@ -1,0 +1,143 @@
+"""Configuration by its lines: which format a text is written in, and which of its lines say nothing to a reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from headroom.marker import omitted
+
+_KEY = r"""(?:"[^"\n]{1,80}"|'[^'\n]{1,80}'|[A-Za-z_$.*/~<][\w.$*/@+<>()\[\]-]{0,100})"""
+_YAML = re.compile(rf"\s*(?:- +)*{_KEY}\s*:(?:\s+\S.*)?$|\s*- +(?!\*\*)\S|\s*-$|---$|\.\.\.$")
+_YAML_PARENT = re.compile(rf"\s*(?:- +)*{_KEY}\s*:\s*(?:[|>][+-]?\d?)?(?:\s+#.*)?$")
+_YAML_SIGN = re.compile(r"(?:apiVersion|kind|version|services|name|on|jobs|openapi|swagger|image|stages)\s*:")
+_SECTION = re.compile(r"\s*\[\[?[\w.\-\"' :/@*$]+\]\]?\s*(?:[#;].*)?$")
+_ASSIGNED = re.compile(r"\s*[\w.\-\"'/:@*]+(?: [\w.\-]+){0,2}\s*=")
+_VARIABLE = re.compile(r"(?:export )?[A-Za-z_][\w.\-]*=")
+_COMMENT = re.compile(r"\s*(?:#|;|!(?=\s))")
+_STAMP = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d\d:\d\d:\d\d[ .,]|(?:INFO|DEBUG|WARN|ERROR)\b")
+_ENTRY = re.compile(r"\s*(?:- |[\[\w\"'.*/~<$@-][^\s:=]*(?: [\w.-]+){0,2} ?[:=\]])")
+_FIRST_LOOK = 8
+_NESTED_TEXT = re.compile(r"\s+\S")
+
+_BLOB = re.compile(r"[A-Za-z0-9+/_-]{160,}={0,2}")
+_BLOB_LINE = re.compile(r"\s*[A-Za-z0-9+/]{48,}={0,2}\s*$")
+_NOISE_KEY = re.compile(r"(\s*)(?:- )?(managedFields|kubectl\.kubernetes\.io/last-applied-configuration)\s*:")
+_PEM_BEGIN, _PEM_END = "-----BEGIN ", "-----END "
+_MIN_BLOB_LINES, _MIN_LINES, _PREVIEW = 4, 5, 48
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Lines `start` to `end` (0-based, end exclusive) that can be left out; `kind` names them."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def looks_like_config(lines: Sequence[str]) -> float:
+    """How surely lines are YAML, TOML, INI or properties: nearly all must be entries, and something must nest."""
+    # Most texts are no configuration, and their first lines show it
+    first = [line for line in lines[:_FIRST_LOOK] if line and line[0] not in "#;!"]
+    if sum(1 for line in first if _ENTRY.match(line)) * 2 < len(first):
+        return 0.0
+    told = [line for line in lines if line.strip() and not _COMMENT.match(line)]
+    if sum(1 for line in told if _STAMP.match(line)) * 10 > len(told):
+        return 0.0
+    return max(_yaml(told), _sections(told), _variables(told)) if len(told) >= _MIN_LINES else 0.0
+
+
+def _yaml(told: Sequence[str]) -> float:
+    entries = parents = inside = 0
+    deeper = -1
+    for line in told:
+        indent = len(line) - len(line.lstrip(" "))
+        if _YAML.match(line):
+            entries += 1
+            deeper = indent if _YAML_PARENT.match(line) else -1
+            parents += deeper >= 0
+        elif deeper >= 0 and indent > deeper:
+            inside += 1  # a line of a block text below its key
+    if "\t" in {line[:1] for line in told} or (entries + inside) < 0.95 * len(told) or entries < 0.5 * len(told):
+        return 0.0
+    if parents < 2 or parents * 12 < entries:
+        return 0.0
+    signed = told[0].startswith("---") or any(_YAML_SIGN.match(line) for line in told[:8])
+    return 0.9 if signed else 0.7
+
+
+def _sections(told: Sequence[str]) -> float:
+    sections = sum(1 for line in told if _SECTION.match(line))
+    entries = sum(1 for line in told if _ASSIGNED.match(line))
+    inside = sum(1 for line in told if _NESTED_TEXT.match(line) or line.strip() in ("]", "]]", "}", ")"))
+    if not sections or entries * 2 < len(told) or sections + entries + inside < 0.95 * len(told):
+        return 0.0
+    return 0.85
+
+
+def _variables(told: Sequence[str]) -> float:
+    keys = {line.split("=", 1)[0] for line in told if _VARIABLE.match(line)}
+    return 0.7 if len(keys) >= 0.95 * len(told) else 0.0
+
+
+def noise(lines: Sequence[str], comments: bool) -> Iterator[Noise]:
+    """Lines nobody asks for, in order and apart: bookkeeping of tools, bodies of keys and certificates, base64; with
+    `comments` also runs of comment lines."""
+    i = 0
+    while i < len(lines):
+        end, kind = _noise_at(lines, i, comments)
+        if end > i + 1:
+            yield Noise(i, end, kind)
+            i = end
+        else:
+            i += 1
+
+
+def _noise_at(lines: Sequence[str], i: int, comments: bool) -> tuple[int, str]:
+    line = lines[i]
+    if comments and line.lstrip()[:1] in ("#", ";"):
+        return _while(lines, i, lambda other: other.lstrip()[:1] in ("#", ";")), "comments"
+    key = _NOISE_KEY.match(line)
+    if key is not None:
+        end = _block_end(lines, i + 1, len(key[1]))
+        return end, "managed fields" if key[2] == "managedFields" else "last applied configuration"
+    if i and _PEM_BEGIN in lines[i - 1]:
+        end = _while(lines, i, lambda other: _PEM_END not in other and _BLOB_LINE.match(other + "A" * 48) is not None)
+        return end, "lines of a key or certificate"
+    if i and _BLOB_LINE.match(line) and _BLOB_LINE.match(lines[i - 1]):
+        end = _while(lines, i, lambda other: _BLOB_LINE.match(other) is not None)
+        return (end, "base64") if end - i >= _MIN_BLOB_LINES else (i, "")
+    return i, ""
+
+
+def _while(lines: Sequence[str], i: int, holds: Callable[[str], bool]) -> int:
+    while i < len(lines) and holds(lines[i]):
+        i += 1
+    return i
+
+
+def _block_end(lines: Sequence[str], i: int, indent: int) -> int:
+    """The end of the block below a key: deeper lines, and list items at the key's own indentation."""
+
+    def inside(line: str) -> bool:
+        depth = len(line) - len(line.lstrip(" "))
+        return not line.strip() or depth > indent or (depth == indent and line.startswith("- ", depth))
+
+    return _while(lines, i, inside)
+
+
+def cut_blobs(line: str) -> tuple[str, int]:
+    """The line with long base64 and hex values cut to a preview, and how many characters that hides."""
+    if len(line) < 160:
+        return line, 0
+    hidden = 0
+
+    def preview(match: re.Match[str]) -> str:
+        nonlocal hidden
+        missing = len(match[0]) - _PREVIEW
+        hidden += missing
+        return match[0][:_PREVIEW] + omitted(missing, "characters")
+
+    return _BLOB.sub(preview, line), hidden

@@ -1,0 +1,73 @@
+"""Characters that carry data for machines: base64, data URIs, hex, minified code. Cut with a preview and a count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from headroom.marker import omitted
+from headroom.model import Omission
+from headroom.text.query import Query
+
+_RUN = re.compile(r"(?:[A-Za-z0-9+/]{64}){3,}[A-Za-z0-9+/]*={0,2}|(?:[A-Za-z0-9_-]{64}){4,}[A-Za-z0-9_-]*")
+_HEX = re.compile(r"[0-9a-fA-F]+$")
+_MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)")
+_BASE64_LINE = re.compile(r"[A-Za-z0-9+/]{60,120}={0,2}\r?$")
+_PREVIEW, _HEAD, _TAIL, _AROUND = 48, 400, 120, 120
+_LONG, _BLANK_SHARE, _MOST_HITS = 2_000, 0.1, 6
+
+
+def cut_encoded(lines: Sequence[str], query: Query) -> tuple[list[str], list[Omission]]:
+    """The lines with encoded runs and minified lines cut, each with a preview and a marker, and the loss report."""
+    lost: dict[str, list[tuple[int, int]]] = {}
+    out = list(lines)
+    for i, line in enumerate(lines):
+        if len(line) >= 192 and (" " not in line[:192] or _RUN.search(line)):
+            line = _cut_runs(line, i, lost)
+            if len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE:
+                line = _cut_line(line, i, query, lost)
+            out[i] = line
+        elif len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE:
+            out[i] = _cut_line(line, i, query, lost)
+    return out, [
+        Omission(kind, sum(count for _, count in where), "characters", tuple((i + 1, i + 1) for i, _ in where))
+        for kind, where in lost.items()
+    ]
+
+
+def _cut_runs(line: str, number: int, lost: dict[str, list[tuple[int, int]]]) -> str:
+    gone: dict[str, int] = {}
+
+    def cut(found: re.Match[str]) -> str:
+        run = found.group()
+        kind = "hex" if _HEX.match(run) else "base64" if _MIXED.match(run) else ""
+        if not kind:
+            return run
+        gone[kind] = gone.get(kind, 0) + len(run) - _PREVIEW
+        return run[:_PREVIEW] + omitted(len(run) - _PREVIEW, "characters", (), kind)
+
+    line = _RUN.sub(cut, line)
+    for kind, count in gone.items():
+        lost.setdefault(kind, []).append((number, count))
+    return line
+
+
+def _cut_line(line: str, number: int, query: Query, lost: dict[str, list[tuple[int, int]]]) -> str:
+    """A line without room for eyes: its beginning, its end, and what the question names in between."""
+    spans = [(0, _HEAD), (len(line) - _TAIL, len(line))]
+    lower = line.lower()
+    for term, _ in query.terms:
+        at = lower.find(term)
+        if at >= 0 and len(lower) == len(line) and len(term) > 2:
+            spans.append((max(0, at - _AROUND), min(len(line), at + len(term) + _AROUND)))
+    parts: list[str] = []
+    end = gone = 0
+    for start, stop in sorted(spans[: 2 + _MOST_HITS]):
+        if start > end:
+            parts.append(omitted(start - end, "characters"))
+            gone += start - end
+        if stop > end:
+            parts.append(line[max(start, end) : stop])
+            end = stop
+    lost.setdefault("minified text", []).append((number, gone))
+    return "".join(parts)

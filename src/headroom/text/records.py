@@ -1,0 +1,141 @@
+"""Records: groups of lines of one build (`Key: value`), read as rows of a table whose layout has several lines.
+
+A record begins behind a blank line, at a line like `-[ RECORD 1 ]-`, or at each line with the key of the first line.
+Records with the same keys in the same order share a form; where a form's lines are all equal they become its text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from headroom.text.columns import simplify
+from headroom.text.layout import Cells, Fit, Layout, Slot, clean_names, fit_words, letters, spread
+from headroom.text.rowcode import Placed
+
+_KEY = re.compile(r"\s*(?:[^\s:=|][^:=|]{0,60}?\s*(?::|=|\|)(?=\s|$)|[A-Z]\w+(?= 0x|\s*$))")
+_NUMBER = re.compile(r"\d+")
+_MIN_ALIKE = 3
+_MAX_FORMS = 200
+_MAX_LINES = 400
+
+
+def split_records(lines: Sequence[str]) -> list[tuple[int, int]]:
+    """Where records begin and end (end exclusive), blank lines between them included in the one before."""
+    starts = _by_blank(lines)
+    if len(starts) < 2 * _MIN_ALIKE or len(lines) > _MAX_LINES * len(starts):
+        starts = _by_first_key(lines)
+    return list(zip(starts, [*starts[1:], len(lines)], strict=True))
+
+
+def _by_blank(lines: Sequence[str]) -> list[int]:
+    return [i for i, line in enumerate(lines) if line and (not i or not lines[i - 1].strip()) and line.strip()]
+
+
+def _by_first_key(lines: Sequence[str]) -> list[int]:
+    """Lines with the key that opens the most regular groups: the one whose first line is met first and often."""
+    keys = [key_of(line) for line in lines]
+    counts = Counter(key for key in keys if key)
+    often = [key for key, n in counts.items() if n >= 2 * _MIN_ALIKE]
+    if not often:
+        return []
+    top = max(counts[key] for key in often)
+    opener = next(key for key in often if counts[key] >= top * 0.4)
+    return [i for i, key in enumerate(keys) if key == opener]
+
+
+def key_of(line: str) -> str:
+    """The part of a line that names what follows, with numbers masked; a line without one is its own key."""
+    match = _KEY.match(line)
+    return _NUMBER.sub("0", match[0] if match else line)
+
+
+def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> tuple[list[Placed], list[Layout]]:
+    """Every record as a unit of a form, or as it is where fewer than three are alike."""
+    keys: dict[str, str] = {}
+    alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i, (start, end) in enumerate(records):
+        if end - start <= _MAX_LINES:
+            alike[tuple([keys.get(x) or keys.setdefault(x, key_of(x)) for x in lines[start:end]])].append(i)
+    placed = [Placed("\n".join(lines[a:b])) for a, b in records]
+    layouts: list[Layout] = []
+    for members in alike.values():
+        if len(members) < _MIN_ALIKE or len(layouts) >= _MAX_FORMS:
+            continue
+        fit = _fit_form([lines[records[i][0] : records[i][1]] for i in members], [placed[i].text for i in members])
+        if fit is None:
+            continue
+        for i, row in zip(members, fit.rows, strict=True):
+            if row is not None:
+                placed[i] = Placed(placed[i].text, len(layouts), row)
+        layouts.append(fit.layout)
+    return placed, layouts
+
+
+def _fit_form(group: Sequence[Sequence[str]], texts: Sequence[str]) -> Fit | None:
+    """One layout for records that have the same keys: each line of it is fitted by itself."""
+    literals, slots = [""], []
+    columns: list[Sequence[str | None]] = []
+    taken: frozenset[str] = frozenset()
+    for number, column in enumerate(zip(*group, strict=True)):
+        if number:
+            literals[-1] += "\n"
+        if column.count(column[0]) == len(column):
+            literals[-1] += column[0]
+            continue
+        layout, rows = _fit_line(column, taken)
+        taken |= frozenset(layout.names)
+        literals[-1] += layout.literals[0]
+        literals += layout.literals[1:]
+        slots += layout.slots
+        empty = (None,) * len(layout.names)
+        columns += zip(*[row if row is not None else empty for row in rows], strict=True)
+    if not slots:
+        return Fit(Layout(tuple(literals), ()), [()] * len(group))
+    rows = [row if None not in row else None for row in zip(*columns, strict=True)]
+    return Fit(Layout(tuple(literals), tuple(slots)), rows)  # type: ignore[arg-type]
+
+
+def _fit_line(column: tuple[str, ...], taken: frozenset[str]) -> tuple[Layout, list[Cells | None]]:
+    """The layout of one line of a form: its words where they line up, or its key and the rest."""
+    name = _name(column[0])
+    common = _common_start(column)
+    plain = Layout((common, ""), (Slot(clean_names([name], taken)[0]),))
+    size = len(common)
+    rows: list[Cells | None] = [(line[size:],) for line in column]
+    words = min(len(line.split()) for line in column[:: max(1, len(column) // 50)])
+    if words < 4:
+        return plain, rows
+    fit = fit_words(column, words)
+    if fit is None or fit.covered < len(column):
+        return plain, rows
+    layout, cut = simplify(fit.layout, [row for row in fit.rows if row is not None])
+    names = dict(zip(layout.names, clean_names([name] * len(layout.names), taken), strict=True))
+    renamed = Layout(layout.literals, tuple(Slot(names[s.name], s.align, s.width) for s in layout.slots))
+    if len(names) >= words - 1 or renamed.needs_widest:
+        return plain, rows
+    return renamed, list(zip(*cut, strict=True))
+
+
+def _common_start(column: tuple[str, ...]) -> str:
+    """What all lines begin with, up to the end of a word."""
+    low, high = min(column), max(column)
+    size = 0
+    while size < len(low) and size < len(high) and low[size] == high[size]:
+        size += 1
+    while size and (low[size - 1].isalnum() or low[size - 1] in "._-") and size < max(len(low), len(high)):
+        size -= 1
+    return low[:size]
+
+
+def _name(line: str) -> str:
+    match = _KEY.match(line)
+    return match[0].strip(" \t:=|") if match else letters(0)
+
+
+def share_alike(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> float:
+    """The share of a sample's records whose keys another record has too."""
+    shapes = [tuple(key_of(x) for x in lines[a:b]) for a, b in (records[i] for i in spread(len(records), 60))]
+    counts = Counter(shapes)
+    return sum(n for n in counts.values() if n >= 2) / max(1, len(shapes))
