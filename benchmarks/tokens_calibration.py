@@ -30,8 +30,9 @@ from typing import Any
 
 import bpe_openai
 import numpy as np
-from headroom import tokens
 from numpy.typing import NDArray
+
+from headroom import tokens
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -40,6 +41,9 @@ ENCODING = bpe_openai.get_encoding("o200k_base")
 CORPUS_GROUPS = ("builds", "grep", "html", "json", "logs", "rag", "tables")
 WINDOW, LEFT, STATES = 8, 4, 16
 LONGEST = 150_000
+MAIN_LANGUAGES = frozenset(
+    re.findall(r"\w+", "ru uk zh_Hans zh_Hant ja ko ar he hi el th de fr es pt pt_BR it pl cs nl sv tr vi")
+)
 RIDGE = 0.3
 
 
@@ -103,10 +107,13 @@ def folder_texts(folder: Path, group: str, limit: int, longest: int) -> Iterator
         if limit and path.suffix in wanted and path.is_file() and 1500 < path.stat().st_size < 600_000:
             text = path.read_bytes().decode("utf-8", "replace")
             if path.suffix == ".po":
+                # The languages most read; rarer ones of the same script split into far more tokens.
+                if not MAIN_LANGUAGES & set(path.parts):
+                    continue
                 text = " ".join(re.findall(r'msgstr(?:\[\d\])? "(.+)"', text))
             if text:
                 limit -= 1
-                yield group + path.suffix, str(path), path.parent.name + path.name, text[:longest]
+                yield group + path.suffix, str(path), str(path.relative_to(folder)), text[:longest]
 
 
 def made_texts() -> Iterator[tuple[str, str, str, str]]:
@@ -116,9 +123,28 @@ def made_texts() -> Iterator[tuple[str, str, str, str]]:
     def joined(make: Callable[[], str], separators: list[str], count: int) -> str:
         return rng.choice(separators).join([make() for _ in range(count)])
 
+    def moment() -> str:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(rng.randrange(2**31)))
+
     def run() -> str:
         text = rng.choice("-=~_*#.+^") * rng.randrange(1, rng.choice([6, 30, 100])) + rng.choice(["", " ", "|"])
         return " " * rng.choice([0, 0, 4, rng.randrange(40)]) + text + rng.choice(["", " error", " Name: x"])
+
+    prose = (Path(sysconfig.get_paths()["stdlib"]) / "pydoc_data" / "topics.py").read_text(encoding="utf-8")
+    words = re.findall(r"[A-Za-z]{2,14}", prose)
+
+    def cell() -> str:
+        word, other = rng.choice(words), rng.choice(words)
+        forms = [word, word.lower(), word + " " + other, word + "_" + other, word.upper(), "/" + word + "/" + other]
+        forms += [str(rng.randrange(10 ** rng.randrange(1, 7))), f"{rng.random() * 99:.2f}", "true", "null", ""]
+        return rng.choice(
+            [*forms, "false", str(rng.randrange(999)), f"20{rng.randrange(10, 30)}-0{rng.randrange(1, 9)}-11"]
+        )
+
+    def table() -> str:
+        # Every separator gets the same cells, so that the fit learns what separators alone cost.
+        columns, separator = rng.randrange(2, 9), rng.choice([",", "\t", " | ", ";", "|", '","', "  ", ": "])
+        return joined(lambda: separator.join([cell() for _ in range(columns)]), ["\n"], 300)
 
     separators = ["\n", ",", "\t", ", ", '","']
     symbols = "─│┌┐└┘├┤═█▓░✓✗→←•…●■"
@@ -129,13 +155,14 @@ def made_texts() -> Iterator[tuple[str, str, str, str]]:
         "uuid": lambda: joined(lambda: str(uuid.UUID(bytes=some(16))), separators, 200),
         "number": lambda: joined(lambda: str(rng.randrange(10 ** rng.randrange(1, 12))), separators, 1500),
         "decimal": lambda: joined(lambda: f"{rng.gauss(0, 300):.{rng.randrange(1, 7)}f}", separators, 1500),
-        "time": lambda: joined(lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(rng.randrange(2**31))), ["\n"], 500),
+        "time": lambda: joined(moment, ["\n"], 500),
         "run": lambda: joined(run, ["\n"], 300),
         "symbol": lambda: joined(lambda: rng.choice(symbols) * rng.randrange(1, 60) + " Total", ["\n"], 200),
+        "table": table,
         "emoji": lambda: joined(lambda: "done " + chr(rng.randrange(0x1F300, 0x1F650)), [" "], 800),
     }
     for name, make in makers.items():
-        for number in range(12):
+        for number in range(60 if name == "table" else 12):
             yield "made-" + name, f"{name} {number}", f"{name} {number}", make()
 
 
@@ -180,7 +207,7 @@ def load(args: argparse.Namespace) -> list[Sample]:
     texts: list[tuple[str, str, str, str]] = [*corpus_texts(args.corpus), *session_texts(args.sessions), *made_texts()]
     texts += folder_texts(Path(sysconfig.get_paths()["stdlib"]), "library", 400, 20_000)
     for folder in args.extra:
-        texts += folder_texts(folder, "extra", 300, 12_000)
+        texts += folder_texts(folder, "extra", 700, 12_000)
     plain = [make_sample(group, name, source, text) for group, name, source, text in texts if text]
     layouts = []
     for layout, _, base, text in other_layouts(plain):
@@ -196,6 +223,8 @@ def group_weight(group: str) -> float:
     """How much a group of texts counts in the fit: tool output most, short cuttings not at all."""
     if group in CORPUS_GROUPS or group.startswith("session"):
         return 3.0
+    if group in ("made-table", "tsv", "csv", "bars", "extra.po", "made-base64"):
+        return 2.0
     return 0.0 if group == "short" else 0.4 if group.startswith("made") else 1.0
 
 
@@ -282,17 +311,13 @@ class Chain:
 
     def codes(self, cuts: NDArray[np.uint8], step: int) -> list[Ints]:
         """The codes that go into a step: 8 bytes, 4 pairs, 2 quads, 1 window."""
-        codes: list[Ints] = [cuts[:, column].astype(np.int64) for column in range(WINDOW)]
-        for done in range(step):
-            low, high = self.maps[2 * done], self.maps[2 * done + 1]
+        return self.paired([cuts[:, column].astype(np.int64) for column in range(WINDOW)], 0, step)
+
+    def paired(self, codes: list[Ints], start: int = 0, stop: int = 3) -> list[Ints]:
+        for step in range(start, stop):
+            low, high = self.maps[2 * step], self.maps[2 * step + 1]
             codes = [low[a] + STATES * high[b] for a, b in zip(codes[::2], codes[1::2], strict=True)]
         return codes
-
-    def finish(self, codes: list[Ints], step: int) -> Ints:
-        for later in range(step, 3):
-            low, high = self.maps[2 * later], self.maps[2 * later + 1]
-            codes = [low[a] + STATES * high[b] for a, b in zip(codes[::2], codes[1::2], strict=True)]
-        return codes[0]
 
     def improve(self, cuts: NDArray[np.uint8], target: Floats, known: Ints, sweeps: int) -> None:
         """Move single codes to the state that explains most variance, given what is known already (0-15)."""
@@ -303,7 +328,7 @@ class Chain:
     def _improve_map(self, which: int, cuts: NDArray[np.uint8], target: Floats, offset: Ints) -> None:
         step, bins, mapping = which // 2, 256 * STATES, self.maps[which]
         inputs = self.codes(cuts, step)
-        cells = self.finish(inputs, step) + offset
+        cells = self.paired(inputs, step)[0] + offset
         seen, hits = np.bincount(cells, minlength=bins) * 1.0, np.bincount(cells, target, minlength=bins)
         columns = inputs[which % 2 :: 2]
         keys = np.concatenate(columns)
@@ -319,7 +344,7 @@ class Chain:
             best: tuple[float, int, Any] = (-1.0, int(mapping[code]), None)
             for state in [int(mapping[code]), *range(STATES)]:
                 mapping[code] = state
-                moved = self.finish(part, step) + offset[rows]
+                moved = self.paired(part, step)[0] + offset[rows]
                 new_seen = rest_seen + np.bincount(moved, minlength=bins)
                 new_hits = rest_hits + np.bincount(moved, hit, minlength=bins)
                 score = float((new_hits**2 / np.maximum(new_seen, 1e-9)).sum())
@@ -341,8 +366,7 @@ def join(first: Ints, second: Ints, target: Floats) -> tuple[Ints, Ints]:
             seen = np.bincount(key, minlength=256 * STATES).reshape(256, STATES) * 1.0
             hits = np.bincount(key, target, minlength=256 * STATES).reshape(256, STATES)
             state_seen, state_hits = np.zeros((STATES, STATES)), np.zeros((STATES, STATES))
-            if side == 1 or _ > 0:
-                ends[side] = ends[side].copy()
+            ends[side] = ends[side].copy()
             np.add.at(state_seen, ends[side], seen)
             np.add.at(state_hits, ends[side], hits)
             for code in range(256):
@@ -358,7 +382,7 @@ def join(first: Ints, second: Ints, target: Floats) -> tuple[Ints, Ints]:
 
 def fit_tables(samples: list[Sample], wide: bool) -> list[Ints]:
     """Fit both chains and their joint; the last entry numbers the joint codes, weights come from `fit_weights`."""
-    cuts, target = windows(samples, 120_000 if wide else 500_000, wide, seed=1)
+    cuts, target = windows(samples, 200_000 if wide else 500_000, wide, seed=1)
     nothing = np.zeros(len(target), np.int64)
     first = Chain(cuts[::3], target[::3], wide, seed=0)
     first.improve(cuts[::3], target[::3], nothing[::3], 2)
@@ -377,16 +401,15 @@ def fit_tables(samples: list[Sample], wide: bool) -> list[Ints]:
 
 
 def joint_codes(tables: list[Ints], data: NDArray[np.uint8]) -> Ints:
-    """What `headroom.tokens` computes before it looks up the weights, for every byte."""
-    padded = np.pad(data, (LEFT, LEFT + WINDOW)).astype(np.int64)
-    ends = []
-    for chain in (tables[0:3], tables[3:6]):
-        codes = padded
-        for shift, table in zip((1, 2, 4), chain, strict=True):
-            packed = table[codes]
-            codes = (packed & 15) | (np.roll(packed, -shift) & 240)
-        ends.append(codes[: len(data)])
-    return tables[6][ends[0]] | tables[7][ends[1]]
+    """What `headroom.tokens` looks the weights up by, for every byte."""
+    as_bytes = [table.astype(np.uint8).tobytes() for table in tables]
+    codes = np.zeros(len(data), np.int64)
+    for at in range(0, len(data), tokens._PIECE):
+        piece = np.pad(data, LEFT)[at : at + tokens._PIECE + WINDOW].tobytes()
+        for table, steps in ((tables[6], as_bytes[0:3]), (tables[7], as_bytes[3:6])):
+            part = np.frombuffer(tokens._chain(piece, tuple(steps)), np.uint8)[: len(piece) - WINDOW]
+            codes[at : at + len(part)] |= table[part]
+    return codes
 
 
 def fit_weights(samples: list[Sample], kinds: list[list[Ints]]) -> list[Floats]:
@@ -416,15 +439,13 @@ def fit_weights(samples: list[Sample], kinds: list[list[Ints]]) -> list[Floats]:
     return [weights[:256], weights[256:]]
 
 
-def packed(tables: list[Ints], weights: Floats) -> list[bytes]:
-    steps = np.clip(np.round(weights * tokens._SCALE) + tokens._ZERO, 0, 255)
-    return [bytes(table.astype(np.uint8).tolist()) for table in [*tables, steps]]
-
-
 def fit(samples: list[Sample]) -> dict[str, list[bytes]]:
     kinds = [fit_tables(samples, wide) for wide in (False, True)]
-    weights = fit_weights(samples, kinds)
-    return {name: packed(*pair) for name, pair in zip(("_ASCII", "_WIDE"), zip(kinds, weights, strict=True), strict=True)}
+    fitted = {}
+    for name, tables, weights in zip(("_ASCII", "_WIDE"), kinds, fit_weights(samples, kinds), strict=True):
+        steps = np.clip(np.round(weights * tokens._SCALE) + tokens._ZERO, 0, 255)
+        fitted[name] = [table.astype(np.uint8).tobytes() for table in [*tables, steps]]
+    return fitted
 
 
 def write_tables(path: Path, fitted: dict[str, list[bytes]]) -> None:
@@ -467,15 +488,10 @@ def measure(samples: Iterable[Sample]) -> None:
             ratios[sample.group + " / plain"].append(wrong / plain[sample.name] - 1)
     print_errors("group", errors)
     print_errors("pair of forms", ratios)
-    text = "".join(s.data.tobytes().decode("utf-8") for s in kept if s.group == "library" and s.data.max() < 128)
-    best = min(_seconds(text) for _ in range(5))
-    print(f"\nspeed on ASCII text: {len(text) / best / 1e6:.0f} MB/s")
-
-
-def _seconds(text: str) -> float:
-    start = time.perf_counter()
+    text = "".join(s.data.tobytes().decode() for s in kept if s.group == "library.py" and s.data.max() < 128)
+    started = time.perf_counter()
     tokens.count_tokens(text)
-    return time.perf_counter() - start
+    print(f"\nspeed on ASCII text: {len(text) / (time.perf_counter() - started) / 1e6:.0f} MB/s")
 
 
 def main() -> None:
@@ -489,19 +505,14 @@ def main() -> None:
     samples = load(args)
     if args.task == "fit":
         print("held out: tables from one half of the sources, error on the other half")
-        _use(fit([sample for sample in samples if sample.half == 0]))
+        vars(tokens).update(fit([sample for sample in samples if sample.half == 0]))
         measure([sample for sample in samples if sample.half == 1])
         fitted = fit(samples)
-        _use(fitted)
+        vars(tokens).update(fitted)
         if args.write:
             write_tables(args.write, fitted)
         print("\nall sources, tables as written")
     measure(samples)
-
-
-def _use(fitted: dict[str, list[bytes]]) -> None:
-    for name, tables in fitted.items():
-        setattr(tokens, name, tuple(tables))
 
 
 if __name__ == "__main__":

@@ -92,10 +92,10 @@ class Store(Protocol):
     """Where originals are kept, seen from one project: another project's originals do not exist here.
 
     A module in `headroom.ccr` per backend. `identify` gives the id that `put` would use (content-addressed, short,
-    lengthened on collision). `put` returns only when the text is durable; `put_many` keeps all of its originals or none.
-    `get` gives the text back exactly. A pinned original is neither evicted nor expired, only purged. `purge` deletes the
-    given ids (default: all), with `older_than` only what was not used for that many seconds, and says how many.
-    `get`, `pin` and `unpin` raise NotFound; every method raises StoreError where the backend fails.
+    lengthened on collision). `put` returns only when the text is durable; `put_many` keeps all of its originals or
+    none. `get` gives the text back exactly. A pinned original is neither evicted nor expired, only purged. `purge`
+    deletes the given ids (default: all), with `older_than` only what was not used for so many seconds, and says how
+    many. `get`, `pin` and `unpin` raise NotFound; every method raises StoreError where the backend fails.
     """
 
     project: str

@@ -13,9 +13,9 @@ RETRIEVE_TOOL = "headroom_retrieve"
 
 _FOOTER_START = "[headroom: "
 _FOOTER = re.compile(r"\[headroom: [^\n]*?\bid=\\?\"([0-9a-z]{6,64})\\?\"")
-_LINE_RANGES = re.compile(r"(\[… \d+ lines? \()([\d–, ]+)(\))")
-_RANGES = re.compile(r"(\[… \d+ \w+ \()([\d–, ]+)(\))")
-_ONE = {"lines": "line", "rows": "row", "characters": "character", "items": "item", "sentences": "sentence"}
+_LINE_RANGES = re.compile(r"(\[… \d+ (?:lines? \(|of lines ))([\d–, ]+)(\)|: | …)")
+_RANGES = re.compile(r"(\[… \d+ (?:\w+ \(|of lines ))([\d–, ]+)(\)|: | …)")
+_ONE = {"lines": "line", "rows": "row", "characters": "character", "items": "item", "sentences": "sentence", "traces": "trace"}
 
 
 def plural(count: int, unit: str) -> str:
@@ -32,6 +32,11 @@ def omitted(count: int, unit: str = "lines", ranges: Sequence[tuple[int, int]] =
     """The in-place marker for `count` units left out at `ranges` (1-based, inclusive), optionally saying what they were."""
     where = f" ({', '.join(span(a, b) for a, b in ranges)})" if ranges else ""
     return f"[… {plural(count, unit)}{where}{f': {kind}' if kind else ''} …]"
+
+
+def omitted_among(count: int, first: int, last: int, kind: str = "") -> str:
+    """The in-place marker for `count` lines scattered among the lines `first` to `last`, others of which are shown."""
+    return f"[… {count} of lines {span(first, last)}{f': {kind}' if kind else ''} …]"
 
 
 def repeats(count: int, ranges: Sequence[tuple[int, int]], source: str) -> str:

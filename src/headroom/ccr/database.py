@@ -18,6 +18,7 @@ from pathlib import Path
 from headroom.errors import StoreError
 
 _BUSY_SECONDS = 10.0
+_LOG_BYTES = 8 << 20  # what a large write leaves of the write-ahead log
 _SCHEMA_ERRORS = ("no such table", "no such column", "malformed database schema")
 
 
@@ -29,9 +30,9 @@ class Database:
     """
 
     def __init__(self, path: str | os.PathLike[str], schema: Sequence[str], version: int) -> None:
-        self.path = Path(path)
-        self._schema, self._version = schema, version
         self._db: sqlite3.Connection | None = None
+        self.path = Path(path).absolute()
+        self._schema, self._version = schema, version
         self._file: tuple[int, int] | None = None
         self._lock = threading.Lock()
         with _all_lock:
@@ -98,6 +99,7 @@ class Database:
         if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             _patiently(lambda: db.execute("PRAGMA journal_mode = WAL").fetchone())
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         db.execute("PRAGMA secure_delete = ON")  # what is purged is gone from the file, not only from its index
         if version == 0:
             with transaction(db):
@@ -113,8 +115,8 @@ class Database:
             )
 
     def _explained(self, error: Exception) -> str:
-        broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-        if broken or str(error).startswith(_SCHEMA_ERRORS):
+        # A file that is malformed or no database raises this very class; its subclasses are about something else.
+        if type(error) is sqlite3.DatabaseError or str(error).startswith(_SCHEMA_ERRORS):
             return f"{self.path} is damaged ({error}): move it away; a new file is made, what this one held is lost"
         return f"{self.path} can't be used: {error}"
 
@@ -130,6 +132,16 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:  # SQLite ends it by itself when the disk is full
             db.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def without_waiting(db: sqlite3.Connection) -> Iterator[None]:
+    """Inside, a lock that another process holds is an error at once."""
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
 
 
 def shrink(db: sqlite3.Connection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -34,7 +34,7 @@ def default_store(project: str = "default") -> Store:
     raise InputError(f"HEADROOM_STORE must be sqlite or memory, not {kind!r}")
 
 
-@cache
+@lru_cache(maxsize=64)  # each holds an open file; what falls out is closed once nobody uses it
 def _on_disk(path: Path, project: str) -> SQLiteStore:
     return SQLiteStore(path, project)
 

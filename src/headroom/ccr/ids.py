@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Callable
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: nothing that reads as something else
+_RESPELLED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())
 SHORTEST, LONGEST = 8, 32
 _ID = re.compile(rf"[{_ALPHABET}]{{{SHORTEST},{LONGEST}}}")
 
@@ -31,8 +33,7 @@ def id_of(fingerprint: bytes, kept: Callable[[str], bytes | None]) -> str:
 
     `kept` gives the digest of the text that an id stands for now, None for a free id.
     """
-    whole = int.from_bytes(fingerprint, "big") >> (256 - 5 * LONGEST)
-    letters = "".join([_ALPHABET[whole >> shift & 31] for shift in range(5 * (LONGEST - 1), -1, -5)])
+    letters = base64.b32encode(fingerprint[: LONGEST * 5 // 8]).translate(_RESPELLED).decode()
     for length in range(SHORTEST, LONGEST + 1):
         if kept(letters[:length]) in (None, fingerprint):
             return letters[:length]

@@ -1,7 +1,7 @@
 """Values inside a JSON text by path, as the exact characters they were written with.
 
-The paths are a subset of JSONPath: `$`, `.name`, `['name']`, `[3]`, `[-1]`, `[2:5]`, `[*]`. A path may go on inside a string
-that itself holds JSON (tool results come wrapped like that). JSON Lines count as an array of their documents.
+The paths are a subset of JSONPath: `$`, `.name`, `['name']`, `[3]`, `[-1]`, `[2:5]`, `[*]`. A path may go on inside a
+string that itself holds JSON (tool results come wrapped like that). JSON Lines count as an array of their documents.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from headroom.errors import InputError
 
 _STEP = re.compile(
-    r"""\.?\[\s*(?:(?P<index>-?\d{1,12})|(?P<slice>(?:-?\d{1,12})?:(?:-?\d{1,12})?)|(?P<all>\*)|"(?P<double>(?:[^"\\]|\\.)*)"
+    r"""\.?\[\s*(?:(?P<index>-?\d{1,12})|(?P<slice>(?:-?\d{1,12})?:(?:-?\d{1,12})?)|(?P<all>\*?)|"(?P<double>(?:[^"\\]|\\.)*)"
         |'(?P<single>(?:[^'\\]|\\.)*)')\s*\]
       |\.(?P<star>\*)|\.?(?P<name>[^.\[\]*]+)""",
     re.VERBOSE,
@@ -24,14 +24,14 @@ _SPACE = re.compile(r"[ \t\n\r\ufeff]*")
 _KEY = re.compile(r'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _NEXT = re.compile(r"[ \t\n\r]*([,\]}])[ \t\n\r]*")
 _SHOWN_KEYS = 30
-_DECODER = json.JSONDecoder(strict=False)
+_DECODER = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)  # numbers of any length, as written
 
 Step = str | int | slice
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A JSON value: the characters `start` to `end` of `text`, found at `path`. `lines` marks a whole text of JSON Lines."""
+    """A JSON value: the characters `start` to `end` of `text`, found at `path`. `lines` says that it is JSON Lines."""
 
     text: str
     start: int
@@ -84,10 +84,12 @@ def items(value: Value) -> list[Value]:
 
 
 def find(root: Value, path: str) -> list[Value]:
-    """The values at a path, one unless the path has a slice or `*`. Raises InputError saying what is there instead."""
+    """The values at a path, one or, with a slice or `*`, several. Raises InputError saying what is there instead."""
     found = [root]
     for step in parse_path(path):
         found = [inner for value in found for inner in _inner(value, step)]
+    if not found:
+        raise InputError(f"there is nothing at {path}")
     return found
 
 
@@ -111,12 +113,11 @@ def _step(found: re.Match[str]) -> Step:
     if found["slice"] is not None:
         first, last = found["slice"].split(":")
         return slice(int(first) if first else None, int(last) if last else None)
-    if found["all"] or found["star"]:
-        return slice(None, None)
-    for quoted in (found["double"], found["single"]):
-        if quoted is not None:
-            return re.sub(r"\\(.)", r"\1", quoted) if "\\u" not in quoted else str(json.loads(f'"{quoted}"'))
-    return found["name"].strip()
+    if found["double"] is not None:
+        return str(_DECODER.decode(f'"{found["double"]}"'))
+    if found["single"] is not None:
+        return re.sub(r"\\(.)", r"\1", found["single"])
+    return found["name"].strip() if found["name"] else slice(None, None)
 
 
 def _inner(value: Value, step: Step) -> list[Value]:
@@ -203,7 +204,7 @@ def _past(text: str, end: int) -> int:
 
 
 def _spelled(key: str) -> str:
-    return f".{key}" if re.fullmatch(r"[\w\-]+", key) else f"[{json.dumps(key, ensure_ascii=False)}]"
+    return f".{key}" if key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"
 
 
 def _space(text: str, at: int) -> int:
@@ -212,7 +213,5 @@ def _space(text: str, at: int) -> int:
 
 
 def _end(text: str, start: int) -> int:
-    try:
-        return _DECODER.scan_once(text, start)[1]
-    except StopIteration:
-        raise ValueError("no JSON value") from None
+    """Where the value that starts there ends. Raises ValueError and, for values nested too deeply, RecursionError."""
+    return _DECODER.raw_decode(text, start)[1]

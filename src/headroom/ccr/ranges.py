@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -69,10 +70,14 @@ def page(items: Sequence[str], first: int, ranges: Sequence[Range], limit: int |
     """
     parts: list[str] = []
     shown: list[Range] = []
-    most = len(items) * len(ranges) if limit is None else max(limit, 1)
-    room = sum(map(len, items)) * 2 if characters is None else characters
+    most = sys.maxsize if limit is None else max(limit, 1)
+    room = sys.maxsize if characters is None else characters
     for number, one in enumerate(ranges):
         at, offset = one.first, one.offset
+        if characters is None and not offset:
+            taken = items[at - first : min(one.last, at + most - len(parts) - 1) - first + 1]
+            parts += taken
+            at += len(taken)
         while at <= one.last and len(parts) < most:
             text = items[at - first][offset:] if offset else items[at - first]
             if len(text) > room and parts:

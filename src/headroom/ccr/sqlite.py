@@ -18,7 +18,7 @@ from typing import Any
 
 import zstandard
 
-from headroom.ccr.database import Database, shrink, transaction
+from headroom.ccr.database import Database, shrink, transaction, without_waiting
 from headroom.ccr.ids import decoded, digest, encoded, id_of, is_id
 from headroom.errors import NotFound, StoreError
 from headroom.interfaces import Entry, Original
@@ -167,7 +167,7 @@ class SQLiteStore:
                 f"SELECT {_ENTRY} FROM originals WHERE project = ? ORDER BY created DESC, id LIMIT ?",
                 (self.project, -1 if limit is None else limit),
             ).fetchall()
-        return [Entry(*about, bool(pinned), tool, kind) for *about, pinned, tool, kind in rows]
+        return [_entry(row) for row in rows]
 
     def stats(self) -> Stats:
         """Counts and sizes, and how many originals went by themselves so far."""
@@ -237,7 +237,7 @@ class SQLiteStore:
         return id
 
     def _make_room(self, db: sqlite3.Connection, now: float) -> tuple[int, int]:
-        """Inside a transaction: expires, evicts down to the cap, or refuses; how many originals and bytes it evicted."""
+        """Inside a transaction: expires, evicts down to the cap, or refuses; how many originals and bytes went."""
         if now - self._swept > _HOUR:
             self._swept = now
             expire = "DELETE FROM originals WHERE pinned = 0 AND used < ?"
@@ -263,7 +263,7 @@ class SQLiteStore:
         return len(gone), freed
 
     def _say(self, evicted: int, freed: int) -> None:
-        _log.warning("%s is at its cap of %d bytes: evicted %d originals, %d bytes", self.path, self._cap, evicted, freed)
+        _log.warning("%s reached its cap: evicted %d originals, %d bytes", self.path, evicted, freed)
         if self._on_evict is not None:
             self._on_evict(evicted, freed)
 
@@ -294,7 +294,7 @@ class SQLiteStore:
         now = self._clock()
         if now - used <= _HOUR:
             return
-        with suppress(sqlite3.OperationalError), transaction(db):
+        with suppress(sqlite3.OperationalError), without_waiting(db), transaction(db):
             db.execute("UPDATE originals SET used = max(used, ?) WHERE rowid = ?", (now, rowid))
 
     def _not_found(self, id: str) -> NotFound:
@@ -304,6 +304,11 @@ class SQLiteStore:
 def _count(db: sqlite3.Connection, counter: str, more: int) -> None:
     if more:
         db.execute("UPDATE counters SET value = value + ? WHERE name = ?", (more, counter))
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    id, project, size, stored, created, used, pinned, tool, content_type = row
+    return Entry(id, project, size, stored, created, used, bool(pinned), tool, content_type)
 
 
 def _storable(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Level, Omission
@@ -11,21 +11,38 @@ from headroom.text.buildlines import fold
 from headroom.text.folding import render
 from headroom.text.terminal import resolve
 
-_SURE = re.compile(
-    r"=+ test session starts =+|=+ short test summary|^\[=+\] Running \d+ test|^TAP version|^\d+\.\.\d+\r?$|"
-    r"^make(?:\[\d+\])?: |^\[ *\d+%\] |^npm (?:err|error|warn|WARN|ERR|info|verbose|http|silly|notice)\b|"
-    r"^(?:not )?ok \d+ |^\s+\d+ (?:passing|failing|pending)\b|^> \S+@\S+ \w+|^test result: |^running \d+ tests?$|"
-    r"^\s*(?:Compiling|Downloaded|Finished|Checking|Updating) \S+ |^-- (?:Looking|Performing|Detecting|Check|Found|Configuring)|"
-    r"^\[(?:INFO|WARNING|ERROR)\] |^> Task :|^BUILD (?:SUCCESS|FAIL)|^(?:ok|FAIL|\?) +\t|^--- (?:PASS|FAIL|SKIP): |^=== RUN|"
-    r"^Step \d+/\d+ : |^#\d+ (?:\[|\d|DONE|CACHED|sha256)|^(?:Get|Hit|Ign):\d+ |^(?:Unpacking|Setting up|Preparing to unpack) |"
-    r"^(?:Collecting|Successfully installed|Requirement already satisfied|Building wheels?|Using pip) |^Ran \d+ tests? in |"
-    r"^\[ *(?:RUN|OK|FAILED|PASSED|-+) *\] |(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL)(?: \(.*\))? +\[ *\d+%\]|\.\.\. (?:ok|FAIL|ERROR|skipped)\b|"
-    r"^\s*(?:✔|✓|✗|✖|×|√) |^(?:PASS|FAIL) \S+\.\w+|^Test(?:s| Suites| Files):? +\d|^yarn (?:run|install) v|^(?:gcc|cc|g\+\+|c\+\+|clang|ld|ar) -|"
-    r"^.{1,200}?:\d+:\d+: (?:fatal )?(?:error|warning|note): |\berror TS\d+: |^error(?:\[E\d+\])?: |^warning: "
+# Lines that only builds and test runs print, by their beginnings; one alternative per family of tools.
+_START = re.compile(
+    r"=+ (?:test session starts|short test summary|FAILURES|ERRORS) |Ran \d+ tests? in |"
+    r"\[=+\] Running \d+ test|\[ *(?:RUN|OK|FAILED|PASSED|-+) *\] |"
+    r"TAP version|\d+\.\.\d+\r?$|(?:not )?ok \d+ |\s+\d+ (?:passing|failing|pending)\b|\s*[✔✓✗✖×√] |"
+    r"(?:PASS|FAIL) \S+\.\w+|Test(?:s| Suites| Files):? +\d|--- (?:PASS|FAIL|SKIP): |=== RUN|(?:ok|FAIL|\?) +\t|"
+    r"test result: |running \d+ tests?$|\s*(?:Compiling|Downloaded|Finished|Checking|Updating) \S+ |"
+    r"make(?:\[\d+\])?: |\[ *\d+%\] |(?:gcc|cc|g\+\+|c\+\+|clang|ld|ar) -|"
+    r"-- (?:Looking|Performing|Detecting|Check|Found|Configuring)|"
+    r"npm (?:err|error|warn|WARN|ERR|info|verbose|http|silly|notice)\b|> \S+@\S+ \w+|yarn (?:run|install) v|"
+    r"\[(?:INFO|WARNING|ERROR)\] |> Task :|BUILD (?:SUCCESS|FAIL)|"
+    r"Step \d+/\d+ : |#\d+ (?:\[|\d|DONE|CACHED|sha256)|(?:Get|Hit|Ign):\d+ |"
+    r"(?:Unpacking|Setting up|Preparing to unpack) |"
+    r"(?:Collecting|Successfully installed|Requirement already satisfied|Building wheels?|Using pip) |"
+    r"\s*(?:Running command|Installing build dependencies|Getting requirements|Preparing metadata|Created wheel|"
+    r"Stored in directory|creating|copying|running|adding|removing|building) ['\w./]|"
+    r"error(?:\[E\d+\])?: |warning: "
+)
+_INSIDE = re.compile(
+    r"(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL)(?: \(.*\))? +\[ *\d+%\]|\.\.\. (?:ok|FAIL|ERROR|skipped)\b| error TS\d+: "
+)
+_INSIDE_HINTS = ("%]", "... ", " TS")
+_FINDING = re.compile(
+    r"(?:[A-Za-z]:)?[^\s:()]+(?::\d+(?::\d+)?:|\(\d+,\d+\):) "
+    r"(?:(?:fatal )?(?:error|warning|note|info|style)\b|[A-Z]+\d{2,5}\b|"
+    r"\S.*\[[a-z]+(?:-[a-z]+)*\]\s*$|\S.*\((?:[a-z]+-)+[a-z]+\)\s*$)|"
+    r"\s+\d+:\d+ +(?:error|warning) "
 )
 _COMMAND = re.compile(
-    r"\b(?:pytest|unittest|tox|nox|jest|vitest|mocha|make|cmake|ninja|cargo|go (?:test|build|vet)|mvn|gradlew?|npm|pnpm|yarn|pip3?|apt(?:-get)?|"
-    r"docker(?: compose)? build|tsc|gcc|g\+\+|clang|bazel|webpack|vite|rspec|phpunit|dotnet|ctest|terraform|ansible-playbook)\b"
+    r"\b(?:pytest|unittest|tox|nox|jest|vitest|mocha|make|cmake|ninja|cargo|go (?:test|build|vet)|mvn|gradlew?|npm|"
+    r"pnpm|yarn|pip3?|apt(?:-get)?|docker(?: compose)? build|tsc|eslint|mypy|ruff|flake8|pylint|gcc|g\+\+|clang|bazel|"
+    r"webpack|vite|rspec|phpunit|dotnet|ctest|terraform|ansible-playbook)\b"
 )
 
 
@@ -39,7 +56,7 @@ class Build:
         lines = [line for line in sample.lines if line.strip()]
         if len(lines) < 4:
             return 0.0
-        hits = sum(1 for line in lines if _SURE.search(line))
+        hits = sum(map(_built, lines))
         share = hits / len(lines)
         hinted = _COMMAND.search(context.call.command) is not None
         if share >= 0.3:
@@ -63,6 +80,12 @@ class Build:
 
     def same(self, decoded: str, original: str) -> bool:
         return decoded == original
+
+
+def _built(line: str) -> bool:
+    if _START.match(line) or _FINDING.match(line):
+        return True
+    return any(hint in line for hint in _INSIDE_HINTS) and _INSIDE.search(line) is not None
 
 
 COMPRESSOR = Build()

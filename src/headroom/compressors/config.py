@@ -1,4 +1,4 @@
-"""YAML, TOML, INI, properties and .env: tools' bookkeeping, key material and repeated blocks left out, all else verbatim."""
+"""YAML, TOML, INI, properties and .env: bookkeeping, key material and repeated blocks left out, all else verbatim."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from headroom.text.config_lines import Noise, cut_blobs, looks_like_config, nois
 from headroom.text.lines import split_lines
 from headroom.text.query import parse_query
 from headroom.text.repeats import Repeat, repeated_blocks
+
+_MIN_REPEAT = 200  # characters: a shorter block costs no more than the marker in its place
 
 
 class Config:
@@ -33,7 +35,7 @@ class Config:
         usable = [i not in asked for i in range(len(lines))]
         for n in left_out:
             usable[n.start : n.end] = [False] * (n.end - n.start)
-        left_out += repeated_blocks(lines, usable)
+        left_out += repeated_blocks(lines, usable, _MIN_REPEAT)
         left_out.sort(key=lambda gap: gap.start)
         yield from self._rendered(lines, left_out, asked)
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from headroom.interfaces import Sample
 from headroom.marker import omitted, plural
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.html_page import Block, Page, parse_page, with_links
+from headroom.text.html_blocks import Block, Page, cut_links, with_links
+from headroom.text.html_page import PageError, parse_page
 from headroom.text.query import Query, parse_query
 from headroom.tokens import count_tokens
 
@@ -23,7 +24,11 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _PROSE = 80  # characters outside links from which a block in a side region is read as text rather than as a label
-_ADDRESS_SHARE = {Level.BALANCED: 0.25, Level.AGGRESSIVE: 0.0}
+# Addresses may add this much to the text: first those of lines that are a link, then those inside sentences
+_ENTRY_SHARE = {Level.BALANCED: 0.6, Level.AGGRESSIVE: 0.2}
+_INLINE_SHARE = {Level.BALANCED: 0.2, Level.AGGRESSIVE: 0.0}
+_FIRST_TEXTS = 3
+_MASS = 90  # links in one line of which the middle is cut
 _CROWD = 8  # links in one line from which they are an enumeration
 _BARE, _DATA_SHARE = 400, 0.02
 
@@ -49,7 +54,7 @@ class Html:
             return
         try:
             page = parse_page(text)
-        except UnicodeEncodeError:  # lone surrogates: no page
+        except PageError:
             return
         yield _Rendering(text, page, context).candidate(self.name)
 
@@ -72,12 +77,24 @@ class _Rendering:
         page = self.page
         plain = [with_links(b.text, page.addresses, frozenset()) for b in page.blocks]
         asked = _asked(self.query, plain)
+        self._cut_crowds(plain, asked)
         keep = self._kept(plain, asked)
         shown = self._addresses(keep, asked)
         texts = [with_links(b.text, page.addresses, shown) for b in page.blocks]
         body = self._body(texts, keep)
         data = self._data(sum(b.size for b in page.blocks))
         return Compressed("\n".join([*self._head(shown), *body, *data]), name, False, tuple(self.omissions))
+
+    def _cut_crowds(self, plain: list[str], asked: set[int]) -> None:
+        """Cuts the middle out of lines that enumerate very many links (who liked it, all tags)."""
+        cut = 0
+        for i, b in enumerate(self.page.blocks):
+            if len(b.links) > _MASS and i not in asked and b.linked * 2 >= b.size:
+                b.text, count = cut_links(b.text, _MASS // 3, _CROWD)
+                plain[i] = with_links(b.text, self.page.addresses, frozenset())
+                cut += count
+        if cut:
+            self.omissions.append(Omission("links in an enumeration", cut, "items"))
 
     def _kept(self, plain: list[str], asked: set[int]) -> list[bool]:
         blocks = self.page.blocks
@@ -91,12 +108,19 @@ class _Rendering:
         return keep
 
     def _tighten(self, keep: list[bool], plain: list[str], asked: set[int]) -> None:
-        """Leaves out what is least likely to be asked for until the target is met: link lists, then short texts."""
+        """Leaves out what is least likely to be asked for until the target is met: link lists, then later texts.
+
+        Headings, tables, code, the first texts and what was asked for stay.
+        """
         costs = [count_tokens(text) if kept else 0 for text, kept in zip(plain, keep, strict=True)]
         excess = sum(costs) - (self.context.target or 0)
         blocks = self.page.blocks
-        links = [i for i, b in enumerate(blocks) if keep[i] and i not in asked and b.linked * 2 >= b.size > 0]
-        for i in sorted(links, key=lambda i: (blocks[i].kind == "heading", -blocks[i].linked / blocks[i].size, i)):
+        texts = [i for i, b in enumerate(blocks) if keep[i] and i not in asked and b.kind in ("text", "item")]
+        first = [i for i in texts if blocks[i].size - blocks[i].linked >= _PROSE][:_FIRST_TEXTS]
+        links = [i for i in texts if blocks[i].linked * 2 >= blocks[i].size]
+        scores = self.query.scores("\n".join(flat := _flat(plain)), flat)
+        later = sorted(set(texts).difference(first, links), key=lambda i: (scores.get(i, 0.0), -i))
+        for i in (*reversed(links), *later):
             if excess <= 0:
                 return
             keep[i] = False
@@ -105,18 +129,21 @@ class _Rendering:
     def _addresses(self, keep: list[bool], asked: set[int]) -> frozenset[int]:
         """The links whose addresses are shown: those asked for, then lines that are a link, then short ones."""
         blocks, addresses = self.page.blocks, self.page.addresses
-        shown_size = sum(b.size for b, kept in zip(blocks, keep, strict=True) if kept)
-        room = int(shown_size * _ADDRESS_SHARE[self.context.level])
+        size = sum(b.size for b, kept in zip(blocks, keep, strict=True) if kept)
         ranked = []
         for i, b in enumerate(blocks):
             if keep[i]:
-                rank = (i not in asked, len(b.links) >= _CROWD, b.region is not None, b.linked < 0.7 * b.size)
-                ranked += [(*rank, len(addresses[at]), at) for at in b.links]
-        shown = set()
-        for plain, *_, size, at in sorted(ranked):
-            if plain and size > room:
+                if len(b.links) >= _CROWD and i not in asked:
+                    continue
+                inline = b.region is not None or b.linked < 0.7 * b.size
+                ranked += [(i not in asked, inline, len(addresses[at]), at) for at in b.links]
+        shown: set[int] = set()
+        spent = 0
+        for unasked, inline, cost, at in sorted(ranked):
+            share = _INLINE_SHARE if inline else _ENTRY_SHARE
+            if unasked and spent + cost > share[self.context.level] * size:
                 continue
-            room -= size
+            spent += cost
             shown.add(at)
         return frozenset(shown)
 
@@ -124,9 +151,8 @@ class _Rendering:
         page = self.page
         hidden = len(page.addresses) - len(shown)
         unseen = sorted(page.unseen.items(), key=lambda item: (-item[1], item[0]))
-        left = [f"{n} {kind[:-1] if n == 1 else kind}" for kind, n in unseen]
-        for kind, n in unseen:
-            self.omissions.append(Omission(kind, n, "items"))
+        left = [f"{n} {kind[:-1] if n == 1 else kind}" for kind, n in unseen if n]
+        self.omissions += [Omission(kind, n, "items") for kind, n in unseen if n]
         if hidden:
             left.insert(0, f"{hidden} link {'address' if hidden == 1 else 'addresses'}")
             self.omissions.append(Omission("link addresses", hidden, "items"))
@@ -154,10 +180,10 @@ class _Rendering:
             kinds: Counter[str] = Counter()
             while j < len(texts) and not keep[j]:
                 region = blocks[j].region
-                kinds[region.label if region else "links"] += 1
+                kinds[region.label if region else "further texts"] += 1
                 j += 1
             marker = omitted(j - i, "items", (), ", ".join(kinds))
-            if sum(map(len, texts[i:j])) <= len(marker):
+            if "hidden" not in kinds and sum(map(len, texts[i:j])) <= len(marker):
                 out += texts[i:j]
             else:
                 out.append(marker)
@@ -180,8 +206,12 @@ class _Rendering:
         return out
 
 
-def _asked(query: Query, lines: list[str]) -> set[int]:
-    flat = [line.replace("\n", " ") for line in lines]
+def _flat(texts: list[str]) -> list[str]:
+    return [text.replace("\n", " ") for text in texts]
+
+
+def _asked(query: Query, texts: list[str]) -> set[int]:
+    flat = _flat(texts)
     return set(query.best("\n".join(flat), flat)) if query else set()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from headroom.interfaces import Sample
 from headroom.marker import plural
 from headroom.model import Compressed, Context, Intent, Level, Omission
-from headroom.text.encoded import cut_encoded
+from headroom.text.encoded import cut_encoded, wrapped_base64
 from headroom.text.folding import KEPT, Plan, Why, render, short
 from headroom.text.query import parse_query
 from headroom.text.repeats import adjacent_repeats, fold_repeats, repeated_blocks, unfold_repeats
@@ -28,12 +29,14 @@ class Noise:
 
     def sniff(self, sample: Sample, context: Context) -> float:
         lines = sample.lines
+        if sample.text[:200].lstrip()[:1] in ("{", "[", "<"):
+            return 0.0
         wide = [line for line in lines if len(line) >= _WIDE]
         if any(_ENCODED.search(line) for line in wide) or _longest(sample) >= _LONG:
             return 0.6
         if sum(1 for line in lines if _BASE64_LINE.match(line)) >= 5 or has_controls("\n".join(lines)):
             return 0.6
-        same = sum(1 for a, b in zip(lines, lines[1:], strict=False) if a == b)
+        same = sum(1 for a, b in pairwise(lines) if a == b)
         return 0.55 if same >= 3 and len(lines) >= 8 else 0.0
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
@@ -76,6 +79,9 @@ class Noise:
             times = (run.end - run.start) // size
             reason = plan.reason(Why("repeated lines", what if times == 1 else f"{what}, {times} times"))
             plan.of[run.start : run.end] = [reason] * (run.end - run.start)
+        for start, end in wrapped_base64(lines):
+            reason = plan.reason(Why("base64", "base64"))
+            plan.of[start:end] = [reason] * (end - start)
         for block in repeated_blocks(lines, [reason == KEPT for reason in plan.of]):
             last = block.source + block.end - block.start
             top = next((line for line in lines[block.source : last] if line.strip()), "")

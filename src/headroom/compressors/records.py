@@ -12,6 +12,7 @@ from headroom.model import Compressed, Context
 from headroom.text import rowcode
 from headroom.text.lines import split_lines
 from headroom.text.records import forms_of, split_records
+from headroom.text.table_sniff import sure_records
 
 
 class Records:
@@ -21,7 +22,7 @@ class Records:
     content_type = "records"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return 0.6
+        return sure_records(sample.lines)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if rowcode.START in text:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from headroom.interfaces import Sample
 from headroom.marker import omitted, ranges_of
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.text import hits_form
-from headroom.text.hit_selection import choose
-from headroom.text.hits import Hits, parse_flat, parse_headed
+from headroom.text.encoded import cut_encoded
+from headroom.text.hit_selection import choose, selects
+from headroom.text.hits import HIT_LINE, Hits, parse_flat, parse_headed
 from headroom.text.hits_sniff import search_likelihood
 from headroom.text.lines import split_lines
 from headroom.text.match_counts import by_directory, from_directories, is_by_directory, is_count
-from headroom.text.ripgrep_json import Records, is_ripgrep_json, parse_ripgrep_json
+from headroom.text.query import parse_query
+from headroom.text.ripgrep_json import is_ripgrep_json, parse_ripgrep_json
 
-# What fits on a few screens is read whole: there the gain is lossless only.
-_LARGE = 8_000
-_MIN_HITS = 0.3
-_JSON_FIELDS = "absolute_offset and submatches fields"
+_BEGINNING, _MIN_HITS, _LONG = 60, 0.3, 1_000
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
+_FRAMES, _FIELDS = "begin and end records", "absolute_offset and submatches fields"
 
 
 class Search:
@@ -28,19 +31,25 @@ class Search:
     content_type = "search"
 
     def sniff(self, sample: Sample, context: Context) -> float:
+        if any("\x1b[" in line for line in sample.lines[:4]):
+            sample = replace(sample, lines=tuple(_COLOUR.sub("", line) for line in sample.lines))
         return search_likelihood(sample, asked=context.intent is Intent.SEARCH)
 
     def compress(self, text: str, context: Context) -> Iterator[Compressed]:
         if hits_form.is_grouped(text) or is_by_directory(text):
             return
         lines = split_lines(text.removesuffix("\n"))
-        if is_ripgrep_json(text[:200]):
-            if context.level is not Level.LOSSLESS:
-                yield self._json(text, lines, context)
-        elif sum(map(is_count, lines)) * 10 >= len(lines) * 9:
-            yield from self._counts(text, lines)
+        beginning = lines[:_BEGINNING]
+        if is_ripgrep_json(lines[0]):
+            yield from self._json(text, lines, context)
+        elif "\x1b[" in text:
+            yield from self._coloured(text, context)
+        elif sum(map(is_count, beginning)) * 10 >= len(beginning) * 9:
+            grouped = by_directory(text, lines)
+            if grouped is not None:
+                yield Compressed(grouped, self.name, lossless=True)
         else:
-            yield from self._hits(text, lines, context)
+            yield from self._plain(text, lines, context)
 
     def decode(self, text: str) -> str:
         return from_directories(text) if is_by_directory(text) else hits_form.decode(text)
@@ -48,71 +57,74 @@ class Search:
     def same(self, decoded: str, original: str) -> bool:
         return decoded == original
 
-    def _counts(self, text: str, lines: list[str]) -> Iterator[Compressed]:
-        grouped = by_directory(text, lines)
-        if grouped is not None:
-            yield Compressed(grouped, self.name, lossless=True)
-
-    def _hits(self, text: str, lines: list[str], context: Context) -> Iterator[Compressed]:
+    def _plain(self, text: str, lines: list[str], context: Context) -> Iterator[Compressed]:
         hits = _parse(text, lines)
         if hits is None:
             return
         whole = hits_form.encode(text, hits)
         if whole is not None:
             yield Compressed(whole, self.name, lossless=True)
-        if _selects(len(text), context.level):
-            paragraphs, omissions, folded, note = _select(hits, text, lines, context)
+        if selects(hits, context):
+            written, omissions = _selected(hits, text, lines, context)
             if omissions:
-                form = hits_form.grouped_header(hits, folded, note)
-                yield Compressed(_join(text, form, paragraphs), self.name, False, omissions)
+                yield Compressed(written, self.name, False, omissions)
 
-    def _json(self, text: str, lines: list[str], context: Context) -> Compressed:
+    def _coloured(self, text: str, context: Context) -> Iterator[Compressed]:
+        """What can be made of the text without its colours, which are declared as left out."""
+        if context.level is Level.LOSSLESS:
+            return
+        clean, codes = _COLOUR.subn("", text)
+        for form in self._plain(clean, split_lines(clean.removesuffix("\n")), context):
+            written = f"{omitted(codes, 'colour codes')}\n{form.text}"
+            left_out = (Omission("colour codes", codes, "items"), *form.omissions)
+            yield Compressed(written, self.name, False, left_out)
+
+    def _json(self, text: str, lines: list[str], context: Context) -> Iterator[Compressed]:
+        if context.level is Level.LOSSLESS:
+            return
         records = parse_ripgrep_json(lines)
-        hits = records.hits
-        size = sum(len(hit[3]) + 8 for group in hits.groups for hit in group.hits)
-        if _selects(size, context.level):
-            paragraphs, omissions, folded, note = _select(hits, text, lines, context)
-        else:
-            paragraphs, folded = hits_form.write(hits)
-            omissions, note = (), ""
-        form = hits_form.grouped_header(hits, folded, "; ".join(filter(None, ("from rg --json", note))))
-        marker = omitted(len(records.frames), "begin and end records", kind=f"with the {_JSON_FIELDS} of all matches")
-        return Compressed(_join(text, f"{form}\n{marker}", paragraphs), self.name, False, (*_fields(records), *omissions))
+        if not records.shown:
+            return
+        written, omissions = _selected(records.hits, text, lines, context, form="from rg --json")
+        frames = ranges_of(index + 1 for index in records.frames)
+        shown = ranges_of(index + 1 for index in records.shown)
+        left_out = (
+            Omission(_FIELDS, len(records.shown), "items", shown),
+            *((Omission(_FRAMES, len(records.frames), "lines", frames),) if frames else ()),
+        )
+        note = omitted(len(records.frames), _FRAMES, kind=f"with the {_FIELDS} of all {len(records.shown)} matches")
+        yield Compressed(f"{note}\n{written}", self.name, False, (*left_out, *omissions))
 
 
-def _fields(records: Records) -> tuple[Omission, ...]:
-    return (
-        Omission("begin and end records", len(records.frames), "lines", ranges_of(i + 1 for i in records.frames)),
-        Omission(_JSON_FIELDS, len(records.shown), "items", ranges_of(i + 1 for i in records.shown)),
-    )
-
-
-def _selects(size: int, level: Level) -> bool:
-    return level is not Level.LOSSLESS and size > (_LARGE if level is Level.BALANCED else _LARGE // 4)
-
-
-def _select(hits: Hits, text: str, lines: list[str], context: Context) -> tuple[list[str], tuple[Omission, ...], bool, str]:
-    chosen = choose(hits, text, lines, context)
-    paragraphs, folded = hits_form.write(chosen.hits, chosen.markers)
-    note = (
-        f"{chosen.shown} of {chosen.matches} matches in {chosen.files} files shown; "
-        "similar = all its words stand in a shown match"
-    )
-    return paragraphs, chosen.omissions, folded, note
-
-
-def _join(text: str, head: str, paragraphs: list[str]) -> str:
-    return f"{head}\n" + "\n\n".join(paragraphs) + ("\n" if text.endswith("\n") else "")
+def _selected(
+    hits: Hits, text: str, lines: list[str], context: Context, form: str = ""
+) -> tuple[str, tuple[Omission, ...]]:
+    """The grouped form of what stays of a large result (all of a small one), and the loss report."""
+    notes = [form] if form else []
+    markers: dict[int, str] = {}
+    omissions: tuple[Omission, ...] = ()
+    if selects(hits, context):
+        chosen = choose(hits, text, lines, context)
+        markers, omissions = chosen.markers, chosen.omissions
+        if omissions:
+            notes.append(f"{chosen.shown} of {chosen.matches} matches in {chosen.files} files shown")
+            notes.append("similar = all its words stand in a shown match")
+    paragraphs, folded = hits_form.write(hits, markers)
+    written = "\n\n".join(paragraphs)
+    if any(len(hit[3]) > _LONG for group in hits.groups for hit in group.hits):
+        cut_lines, cuts = cut_encoded(written.split("\n"), parse_query(context.query))
+        written = "\n".join(cut_lines)
+        omissions += tuple(replace(cut, ranges=()) for cut in cuts)
+    final = "\n" if text.endswith("\n") else ""
+    return f"{hits_form.grouped_header(hits, folded, '; '.join(notes))}\n{written}{final}", omissions
 
 
 def _parse(text: str, lines: list[str]) -> Hits | None:
-    """The layout that explains more of the lines, None where neither explains a good part of them."""
-    flat = parse_flat(text, lines)
-    written = sum(map(bool, lines))
-    if flat.count() * 2 >= written:
-        return flat
-    best = max(flat, parse_headed(lines), key=Hits.count)
-    return best if best.count() >= _MIN_HITS * written else None
+    """The hits in the layout that the beginning shows, None where they are not a good part of the lines."""
+    beginning = [line for line in lines[:_BEGINNING] if line]
+    headed = sum(1 for line in beginning if line[:1].isdigit() and HIT_LINE.match(line)) * 2 > len(beginning)
+    hits = parse_headed(lines) if headed else parse_flat(text, lines)
+    return hits if hits.count() >= _MIN_HITS * sum(map(bool, lines)) else None
 
 
 COMPRESSOR = Search()

@@ -6,15 +6,23 @@ still leaves long strings or long series, a second candidate shortens those and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 from headroom.interfaces import Sample
-from headroom.model import Compressed, Context
-from headroom.text import json_document
-from headroom.text.json_read import minified_document, read_any
+from headroom.model import Compressed, Context, Level
+from headroom.text.json_document import Document, decode
+from headroom.text.json_read import minified_document, packed, read_any
+from headroom.text.json_shortening import Shortener
 
 _MIN_SIZE = 80
-_CLEAR_GAIN = 0.5  # a compact form below this share of the text is shorter than the minified one
+_OPENING = re.compile(r'\s*([{\[])\s*(?:["{}\[\]]|-?\d|true\b|false\b|null\b)')
+_TAIL = 400
+_ESCAPED_LINES = 8  # line breaks in strings from which a string may be a text that stands by itself
+_ARRAYS = 0.01  # a text with more brackets than this is one of coordinates
+_TIGHTEST, _CHARACTERS = 0.1, 3  # the least share of the usual limits; characters that a token has at least
+_SMALL = 3000  # characters; in a longer document the compact form's header is paid for by the quotes it saves
 
 
 class SmartCrusher:
@@ -25,27 +33,54 @@ class SmartCrusher:
 
     def sniff(self, sample: Sample, context: Context) -> float:
         """Sure of text between matching brackets that opens like JSON, or of lines that each do."""
-        return 0.9
+        text = sample.text
+        opening = _OPENING.match(text)
+        closing = text[-_TAIL:].rstrip()[-1:]
+        if opening is None or closing != {"{": "}", "[": "]"}[opening[1]]:
+            return 0.0
+        return 0.95
 
     def compress(self, text: str, context: Context) -> Iterator[Compressed]:
-        """The document minified, and in its compact form."""
+        """The document in its compact form, minified where that may be shorter, and shortened where that says less."""
         if len(text) < _MIN_SIZE:
             return
+        lift = text.count("\\n") >= _ESCAPED_LINES
         try:
             value, lines = read_any(text)
-            compact = json_document.encode(value, lines)
+            if text.count("[") > _ARRAYS * len(text):
+                value = packed(value)
+            document = Document(value, lines, lift)
+            compact = document.text()
         except ValueError:
             return
         if len(compact) < len(text):
             yield Compressed(compact, self.name, lossless=True)
-        if len(compact) > _CLEAR_GAIN * len(text):
+        if len(compact) < _SMALL:
             small = minified_document(value, lines)
             if len(small) < len(text):
                 yield Compressed(small, self.name, lossless=True)
+        if context.level is not Level.LOSSLESS:
+            yield from self._shortened(value, document, context)
+
+    def _shortened(self, value: Any, document: Document, context: Context) -> Iterator[Compressed]:
+        tight, target = 1.0, context.target
+        while True:
+            shortener = Shortener(context, context.path, tight)
+            short = shortener.value(value, "$")
+            if short is value and not shortener.too_long(document.longest):
+                return
+            form = document if short is value else Document(short, document.lines)
+            text = form.text(shortener.rows, whole=False)
+            if not shortener.omissions:
+                return
+            if target is None or tight < _TIGHTEST or len(text) < target * _CHARACTERS:
+                break
+            tight *= max(_TIGHTEST, min(0.5, target * _CHARACTERS / len(text)))
+        yield Compressed(text, self.name, lossless=False, omissions=tuple(shortener.omissions))
 
     def decode(self, text: str) -> str:
         """The JSON behind one of this compressor's lossless forms, minified."""
-        return json_document.decode(text) if text.startswith("[JSON") else text
+        return decode(text) if text.startswith("[JSON") else text
 
     def same(self, decoded: str, original: str) -> bool:
         """Whether two texts hold the same documents: keys in order, duplicates, numbers as written, strings."""

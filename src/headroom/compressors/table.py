@@ -1,6 +1,7 @@
 """Tables: CSV and TSV, Markdown, psql, and whatever a command prints in columns.
 
 Lossless: padding, dividers and constant columns go into the layout of the row, usual and repeated cells are blank.
+Lossy, for long tables: exact statistics of every column and the rows that say most, the others counted.
 """
 
 from __future__ import annotations
@@ -11,8 +12,20 @@ from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Level
 from headroom.text import rowcode
 from headroom.text.delimited import delimited
+from headroom.text.layout import spread
 from headroom.text.lines import split_lines
-from headroom.text.regions import coded, regions
+from headroom.text.query import parse_query
+from headroom.text.regions import Region, coded, regions
+from headroom.text.selection import Segment, render
+from headroom.text.series import ColumnFacts, facts, is_series, telling_rows
+from headroom.text.table_sniff import sure_table
+from headroom.tokens import count_tokens
+
+# A table that a model reads at one go stays whole at `balanced`; beyond, series are sampled and lists of things are not.
+_WHOLE_TOKENS = 24_000
+_AGGRESSIVE_TOKENS = 2_000
+_MIN_ROWS = 200
+_PROBE = 400
 
 
 class Table:
@@ -22,17 +35,42 @@ class Table:
     content_type = "table"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return 0.7
+        return sure_table(sample.lines)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
-        lines = split_lines(text)
         if rowcode.START in text:
             return
+        lines = split_lines(text)
         whole = delimited(lines)
         found = [whole] if whole else regions(lines)
-        body = list(_replaced(lines, found))
+        body = list(_coded(lines, found))
         if body:
             yield Compressed("\n".join(body), self.name, lossless=True)
+        if context.level is not Level.LOSSLESS:
+            yield from self._selected(text, lines, found, context)
+
+    def _selected(self, text: str, lines: list[str], found: Sequence[Region], context: Context) -> Iterator[Compressed]:
+        limit = _AGGRESSIVE_TOKENS if context.level is Level.AGGRESSIVE or context.target is not None else _WHOLE_TOKENS
+        long = [r for r in found if r.end - r.start >= _MIN_ROWS]
+        if not long or count_tokens(text) <= limit:
+            return
+        asked = {*parse_query(context.query).best(text, lines)}
+        said: dict[int, str] = {}
+        segments: list[Segment] = []
+        at = 0
+        for region in long:
+            if context.level is Level.BALANCED and context.target is None and not is_series(_columns(region, _PROBE)):
+                continue
+            columns = _columns(region)
+            segments.append(Segment(at, region.start, keep=True))
+            said[region.start] = _statistics(region, columns)
+            segments += _row_segments(region, columns, asked, context)
+            at = region.end
+        if said:
+            segments.append(Segment(at, len(lines), keep=True))
+            shown = [s for s in segments if s.end > s.start]
+            body, lost = render(_with_statistics(lines, said), shown, [s.keep for s in shown])
+            yield Compressed("\n".join(body), self.name, lossless=False, omissions=lost)
 
     def decode(self, text: str) -> str:
         return rowcode.decode(text)
@@ -41,17 +79,52 @@ class Table:
         return decoded == original
 
 
-def _replaced(lines, found):
+def _coded(lines: Sequence[str], found: Sequence[Region]) -> Iterator[str]:
+    """The lines with every table replaced that gets smaller; nothing where none does."""
     at = 0
     for region in found:
-        rows = coded(region, lines, region.mark if hasattr(region, "mark") else "")
-        if rows is None:
-            continue
-        yield from lines[at : region.start]
-        yield from rows
-        at = region.end
+        rows = coded(region, lines)
+        if rows is not None:
+            yield from lines[at : region.start]
+            yield from rows
+            at = region.end
     if at:
         yield from lines[at:]
+
+
+def _columns(region: Region, most: int | None = None) -> list[ColumnFacts]:
+    """The facts of the region's columns, from all rows or from at most so many."""
+    rows = [row for row in region.rows if row is not None]
+    if most is not None:
+        rows = [rows[i] for i in spread(len(rows), most)]
+    return [facts(name, column) for name, column in zip(region.layout.names, zip(*rows, strict=True), strict=True)]
+
+
+def _statistics(region: Region, columns: Sequence[ColumnFacts]) -> str:
+    return f"[{len(region.rows) - region.rows.count(None)} rows in all: {'; '.join(c.text for c in columns)}]"
+
+
+def _with_statistics(lines: Sequence[str], said: dict[int, str]) -> list[str]:
+    """The lines, with what is said of a table on top of its first row (which always stays)."""
+    out = list(lines)
+    for at, text in said.items():
+        out[at] = f"{text}\n{out[at]}"
+    return out
+
+
+def _row_segments(region: Region, columns: Sequence[ColumnFacts], asked: set[int], context: Context) -> list[Segment]:
+    """One segment a row or run of rows; lines that are no row stay."""
+    places = [i for i, row in enumerate(region.rows) if row is not None]
+    cells = list(zip(*[region.rows[i] or () for i in places], strict=True))
+    rows = len(places)
+    count = max(120, rows // 25) if context.level is Level.BALANCED else max(40, rows // 100)
+    if context.target is not None:
+        count = min(count, max(20, rows * context.target // (40 * rows + 1)))
+    keep = {places[i] for i in telling_rows(columns, cells, count)}
+    keep |= {i for i, row in enumerate(region.rows) if row is None or region.start + i in asked}
+    return [
+        Segment(region.start + i, region.start + i + 1, keep=i in keep, kind="rows") for i in range(len(region.rows))
+    ]
 
 
 COMPRESSOR = Table()

@@ -1,4 +1,4 @@
-"""XML as an outline without closing tags, with tables for runs of like elements; long tables are cut to what differs."""
+"""XML as an outline without closing tags, with tables for runs of like elements; long tables keep what differs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from headroom.marker import omitted, ranges_of
 from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.query import Query, parse_query
 from headroom.text.xml_events import same_document
-from headroom.text.xml_outline import Item, NotOutlined, lines_of, outline, restore
+from headroom.text.xml_outline import CELL_MARK, Item, OutlineError, lines_of, outline, restore
 
 _HEADER = (
-    "[XML as an outline: one element a line as name attributes: text, its children indented below; "
-    '"name × 3: @a | b" is followed by 3 lines, one an element, with its attribute a and child b; "|" continues a text]'
+    '[XML as an outline: name attributes: text, children indented below; "name × 3: @a | b" heads 3 lines, '
+    'one an element, with its attribute a and child b; "|" continues a text]'
 )
 _FIRST = re.compile(r"\s*<(?!!doctype\s+html|html[\s>])(\?xml\s|!--|!DOCTYPE\s|[A-Za-z_][\w:.-]*[\s/>])", re.IGNORECASE)
 _ROOT = re.compile(r"<([A-Za-z_][\w:.-]*)[\s/>]")
 _PAGE = re.compile(r"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _ROWS, _HEAD, _TAIL, _FEW = {Level.BALANCED: 60, Level.AGGRESSIVE: 20}, 8, 4, 12
+_LONG_COMMENT = 40  # characters: a shorter comment costs no more than its marker
 
 
 class Xml:
-    """Lossless: the outline. Lossy: tables keep their first, last, extreme, rare and asked rows; comments at aggressive."""
+    """Lossless: the outline. Lossy: tables keep first, last, extreme, rare and asked rows; aggressive: no comments."""
 
     name = "xml"
     content_type = "xml"
@@ -51,7 +52,7 @@ class Xml:
             return
         try:
             items = outline(text)
-        except NotOutlined:
+        except OutlineError:
             return
         yield Compressed("\n".join([_HEADER, *lines_of(items)]), self.name, True)
         if context.level is not Level.LOSSLESS:
@@ -76,30 +77,41 @@ def _well_formed(text: str) -> bool:
 
 
 def _selected(items: list[Item], context: Context, omissions: list[Omission]) -> Iterator[str]:
+    """The outline's lines with comments (at aggressive) and the inner rows of long tables as markers."""
     query = parse_query(context.query)
     limit = _ROWS[context.level]
     comments = 0
-    for item in items:
-        if context.level is Level.AGGRESSIVE and item.head.startswith("<!--"):
+    aggressive = context.level is Level.AGGRESSIVE
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        if aggressive and _is_comment(item):
             comments += 1
+            if following is None or not _is_comment(following):
+                yield " " * item.depth + omitted(comments, "items", (), "comments")
+                omissions.append(Omission("comments", comments, "items"))
+                comments = 0
             continue
         yield " " * item.depth + item.head
         if len(item.rows) <= limit:
-            yield from (" | ".join(row) for row in item.rows)
-            continue
-        kept = _kept_rows(item.rows, query)
-        name = item.head.split(" ", 1)[0]
-        for first, last, shown in _runs(kept, len(item.rows)):
-            if shown or last - first < 1:
-                yield from (" | ".join(row) for row in item.rows[first : last + 1])
-            else:
-                yield omitted(last - first + 1, "rows", ((first + 1, last + 1),), f"more {name}")
-        ranges = tuple((a + 1, b + 1) for a, b, shown in _runs(kept, len(item.rows)) if not shown and b > a)
-        if ranges:
-            omissions.append(Omission(f"{name} rows", sum(b - a + 1 for a, b in ranges), "rows", ranges))
-    if comments:
-        yield omitted(comments, "items", (), "comments")
-        omissions.append(Omission("comments", comments, "items"))
+            yield from map(CELL_MARK.join, item.rows)
+        else:
+            yield from _cut_table(item, query, omissions)
+
+
+def _is_comment(item: Item) -> bool:
+    return item.head.startswith("<!--") and len(item.head) >= _LONG_COMMENT
+
+
+def _cut_table(item: Item, query: Query, omissions: list[Omission]) -> Iterator[str]:
+    name = item.head.split(" ", 1)[0]
+    lost: list[tuple[int, int]] = []
+    for first, last, shown in _runs(_kept_rows(item.rows, query), len(item.rows)):
+        if shown or first == last:
+            yield from map(CELL_MARK.join, item.rows[first : last + 1])
+        else:
+            lost.append((first + 1, last + 1))
+            yield omitted(last - first + 1, "rows", (lost[-1],), f"more {name}")
+    if lost:
+        omissions.append(Omission(f"{name} rows", sum(b - a + 1 for a, b in lost), "rows", tuple(lost)))
 
 
 def _kept_rows(rows: Sequence[tuple[str, ...]], query: Query) -> list[int]:
@@ -117,7 +129,7 @@ def _kept_rows(rows: Sequence[tuple[str, ...]], query: Query) -> list[int]:
             if len(rare) <= _FEW:
                 kept.update(map(values.index, rare))
     if query:
-        lines = [" | ".join(row).replace("\n", " ") for row in rows]
+        lines = [CELL_MARK.join(row).replace("\n", " ") for row in rows]
         kept.update(query.best("\n".join(lines), lines))
     return sorted(kept)
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 from headroom.model import Context
 from headroom.text.findings import reports
 from headroom.text.folding import KEPT, Plan, Why, short
 from headroom.text.kindfold import KindFolder, kept, quantity
 from headroom.text.kinds import kinds_of
-from headroom.text.outcomes import TROUBLE, failure_lines, is_trouble, passes
+from headroom.text.outcomes import failure_lines, passes, trouble_words, troubled
 from headroom.text.query import parse_query
 from headroom.text.repeats import repeated_blocks
 
-_SMALL = 4_000
 _TEST_FILE = re.compile(r"\s*([\w./\\-]+\.\w+)::")
 _RESULT = re.compile(r"(?:FAILED|ERROR)(?: +\[ *\d+%\])? *\r?$")
 _SUMMARY = "short test summary info"
@@ -27,52 +27,55 @@ _IN_REPORT = "\0"
 
 def fold(lines: Sequence[str], context: Context) -> Plan:
     """Decide for every line of the output whether it stays, and why not."""
-    found = reports(lines)
+    text = "\n".join(lines)
+    found = reports(text, lines)
     if found:
         rest = list(lines)
         for report in found:
             rest[report.start : report.end] = [_IN_REPORT] + [""] * (report.end - report.start - 1)
-        lines = rest
-    plan = _Folder(lines, context).plan()
+        text, lines = "\n".join(rest), rest
+    plan = _Folder(text, lines, context).plan()
     plan.reports.update((report.start, report) for report in found)
     return plan
 
 
 class _Folder:
-    def __init__(self, lines: Sequence[str], context: Context) -> None:
-        self.lines, self.text = lines, "\n".join(lines)
+    def __init__(self, text: str, lines: Sequence[str], context: Context) -> None:
+        self.lines, self.text = lines, text
         self.result = Plan([KEPT] * len(lines))
         self.failing = failure_lines(self.text, lines)
         query = parse_query(context.query)
         ends = (*range(min(3, len(lines))), *range(max(0, len(lines) - 3), len(lines)))
         self.wanted = {*ends, *(query.best(self.text, list(lines)) if query else ())}
         self.node_of: dict[int, str] = {}
-        self.kinds = kinds_of(self._summarised(), TROUBLE)
-        self.trouble = [is_trouble(template) for template in self.kinds.templates]
-        self.folder = KindFolder(lines, self.result, self.kinds, self.trouble, self.wanted, self.node_of)
+        self.passed = self._fold_passes()
+        self.kinds = kinds_of(self._comparable(), trouble_words())
+        self.trouble = troubled(self.kinds.templates)
+        self.folder = KindFolder(
+            lines, self.result, self.kinds, trouble=self.trouble, wanted=self.wanted, names=self.node_of
+        )
 
     def plan(self) -> Plan:
-        passed = self._fold_passes()
-        if passed:
-            self._fold_suites(passed)
-        if len(self.text) >= _SMALL:
-            self._fold_announcements()
-            self._fold_kinds()
+        if self.passed:
+            self._fold_suites(self.passed)
+        self._fold_announcements()
+        self._fold_kinds()
         self._fold_repeats()
         self._fold_blanks()
         return self.result
 
-    def _summarised(self) -> Sequence[str]:
-        """The lines with pytest's summary cut to what tells its kinds apart: it cuts each message at the window's width."""
+    def _comparable(self) -> Sequence[str]:
+        """The lines as their kinds are told apart: without passes, pytest's summary without what varies.
+
+        Its messages are cut at the window's width, so that equal ones look different.
+        """
+        lines = [line if reason == KEPT else "" for line, reason in zip(self.lines, self.result.of, strict=True)]
         at = self.text.rfind(_SUMMARY)
-        if at < 0:
-            return self.lines
-        lines = list(self.lines)
-        for i in range(self.text.count("\n", 0, at), len(lines)):
+        for i in range(self.text.count("\n", 0, at), len(lines)) if at >= 0 else ():
             found = _SUMMARY_LINE.match(lines[i])
             if found:
                 self.node_of[i] = found.group(2)
-                lines[i] = f"{found.group(1)} :: - {(found.group(3) or '').rstrip('.')[:_MESSAGE_HEAD]}"
+                lines[i] = f"{found.group(1)} * - {(found.group(3) or '').rstrip('.')[:_MESSAGE_HEAD]}"
         return lines
 
     def _fold_passes(self) -> set[int]:
@@ -84,7 +87,8 @@ class _Folder:
         hits = [i for i, line in enumerate(lines) if passed(line) and not self.failing[i]]
         if not hits:
             return set()
-        slowest = max(hits, key=lambda i: (quantity(lines[i]) or 0.0, -i))
+        timed = [i for i in hits if "s)" in lines[i] or "s]" in lines[i]]
+        slowest = max(timed, key=lambda i: (quantity(lines[i]) or 0.0, -i), default=-1)
         for i in hits:
             if i not in self.wanted and i not in (hits[0], slowest):
                 where = _TEST_FILE.match(lines[i])
@@ -183,13 +187,13 @@ class _Folder:
     def _fold_titles(self, blocks: list[tuple[int, int, int]]) -> None:
         """Titles of records that say the same: "ERROR at setup of test_x" between repeats of one and the same block."""
         titles: dict[int, list[int]] = defaultdict(list)
-        for (_, end, reason), (start, _, following) in zip(blocks, blocks[1:], strict=False):
+        for (_, end, reason), (start, _, following) in pairwise(blocks):
             if start - end == 1 and reason == following and end not in self.wanted:
                 titles[self.kinds.of[end]].append(end)
         for kind, where in titles.items():
-            values = self.folder.values(kind, where) if kind >= 0 and len(where) > 3 else None
+            values = self.folder.all_values(kind, where) if kind >= 0 and len(where) > 3 else None
             if values is not None:
-                text = f"like “{short(self.kinds.templates[kind].strip('*_ '))}”"
+                text = f"like “{short(self.lines[where[0]].strip('_=-*# '))}”"
                 reason = self.result.reason(Why("repeated failures", text, values))
                 for i in where:
                     self.result.of[i] = reason

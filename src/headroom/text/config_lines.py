@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from headroom.marker import omitted
 
-_KEY = r"""(?:"[^"\n]{1,80}"|'[^'\n]{1,80}'|[A-Za-z_$.*/~<][\w.$*/@+<>()\[\]-]{0,100})"""
+_KEY = r"""(?:"[^"\n]{1,80}"|'[^'\n]{1,80}'|[A-Za-z_$.*/~<](?:[\w.$*/@+<>()\[\]-]|:(?=\S)){0,100})"""
 _YAML = re.compile(rf"\s*(?:- +)*{_KEY}\s*:(?:\s+\S.*)?$|\s*- +(?!\*\*)\S|\s*-$|---$|\.\.\.$")
 _YAML_PARENT = re.compile(rf"\s*(?:- +)*{_KEY}\s*:\s*(?:[|>][+-]?\d?)?(?:\s+#.*)?$")
 _YAML_SIGN = re.compile(r"(?:apiVersion|kind|version|services|name|on|jobs|openapi|swagger|image|stages)\s*:")
@@ -26,6 +26,7 @@ _BLOB_LINE = re.compile(r"\s*[A-Za-z0-9+/]{48,}={0,2}\s*$")
 _NOISE_KEY = re.compile(r"(\s*)(?:- )?(managedFields|kubectl\.kubernetes\.io/last-applied-configuration)\s*:")
 _PEM_BEGIN, _PEM_END = "-----BEGIN ", "-----END "
 _MIN_BLOB_LINES, _MIN_LINES, _PREVIEW = 4, 5, 48
+_MIN_NOISE = 50  # characters: less costs no more than the marker in its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _sections(told: Sequence[str]) -> float:
     sections = sum(1 for line in told if _SECTION.match(line))
     entries = sum(1 for line in told if _ASSIGNED.match(line))
     inside = sum(1 for line in told if _NESTED_TEXT.match(line) or line.strip() in ("]", "]]", "}", ")"))
-    if not sections or entries * 2 < len(told) or sections + entries + inside < 0.95 * len(told):
+    if not sections or entries * 4 < len(told) or sections + entries + inside < 0.95 * len(told):
         return 0.0
     return 0.85
 
@@ -88,20 +89,18 @@ def noise(lines: Sequence[str], comments: bool) -> Iterator[Noise]:
     i = 0
     while i < len(lines):
         end, kind = _noise_at(lines, i, comments)
-        if end > i + 1:
+        if sum(map(len, lines[i:end])) >= _MIN_NOISE:
             yield Noise(i, end, kind)
-            i = end
-        else:
-            i += 1
+        i = max(i + 1, end)
 
 
 def _noise_at(lines: Sequence[str], i: int, comments: bool) -> tuple[int, str]:
     line = lines[i]
     if comments and line.lstrip()[:1] in ("#", ";"):
         return _while(lines, i, lambda other: other.lstrip()[:1] in ("#", ";")), "comments"
-    key = _NOISE_KEY.match(line)
+    key = _NOISE_KEY.match(lines[i - 1]) if i else None
     if key is not None:
-        end = _block_end(lines, i + 1, len(key[1]))
+        end = _block_end(lines, i, len(key[1]))
         return end, "managed fields" if key[2] == "managedFields" else "last applied configuration"
     if i and _PEM_BEGIN in lines[i - 1]:
         end = _while(lines, i, lambda other: _PEM_END not in other and _BLOB_LINE.match(other + "A" * 48) is not None)

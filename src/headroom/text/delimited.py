@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from headroom.text.layout import fit_split, spread
+from headroom.text.fitting import fit_split
+from headroom.text.layout import spread
 from headroom.text.regions import Region
 
 _MARKS = ("\t", ",", ";", "|")

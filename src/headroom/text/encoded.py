@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from headroom.marker import omitted
 from headroom.model import Omission
@@ -12,30 +12,49 @@ from headroom.text.query import Query
 _RUN = re.compile(r"(?:[A-Za-z0-9+/]{64}){3,}[A-Za-z0-9+/]*={0,2}|(?:[A-Za-z0-9_-]{64}){4,}[A-Za-z0-9_-]*")
 _HEX = re.compile(r"[0-9a-fA-F]+$")
 _MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)")
-_BASE64_LINE = re.compile(r"[A-Za-z0-9+/]{60,120}={0,2}\r?$")
+_WRAPPED = re.compile(r"[A-Za-z0-9+/]{60,120}\r?$")
 _PREVIEW, _HEAD, _TAIL, _AROUND = 48, 400, 120, 120
-_LONG, _BLANK_SHARE, _MOST_HITS = 2_000, 0.1, 6
+_LONG, _WIDE, _BLANK_SHARE, _MOST_HITS = 2_000, 192, 0.1, 6
+_LEAST_WRAPPED = 6
+
+Lost = dict[str, list[tuple[int, int]]]
 
 
 def cut_encoded(lines: Sequence[str], query: Query) -> tuple[list[str], list[Omission]]:
     """The lines with encoded runs and minified lines cut, each with a preview and a marker, and the loss report."""
-    lost: dict[str, list[tuple[int, int]]] = {}
+    lost: Lost = {}
     out = list(lines)
     for i, line in enumerate(lines):
-        if len(line) >= 192 and (" " not in line[:192] or _RUN.search(line)):
+        if len(line) < _WIDE:
+            continue
+        if _RUN.search(line):
             line = _cut_runs(line, i, lost)
-            if len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE:
-                line = _cut_line(line, i, query, lost)
-            out[i] = line
-        elif len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE:
-            out[i] = _cut_line(line, i, query, lost)
+        if len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE and not _is_json(line):
+            line = _cut_line(line, i, query, lost)
+        out[i] = line
     return out, [
         Omission(kind, sum(count for _, count in where), "characters", tuple((i + 1, i + 1) for i, _ in where))
         for kind, where in lost.items()
     ]
 
 
-def _cut_runs(line: str, number: int, lost: dict[str, list[tuple[int, int]]]) -> str:
+def wrapped_base64(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Blocks of base64 wrapped into lines of one width (PEM, MIME), 0-based, end exclusive, without first and last."""
+    start = -1
+    for i, line in enumerate((*lines, "")):
+        full = len(line) >= 60 and _WRAPPED.match(line) is not None
+        if full and start >= 0 and len(line) == len(lines[start]):
+            continue
+        if start >= 0 and i - start >= _LEAST_WRAPPED and _MIXED.match("".join(lines[start : start + 3])):
+            yield start + 1, i
+        start = i if full else -1
+
+
+def _is_json(line: str) -> bool:
+    return line[0] in "{[" and line.rstrip()[-1:] in ("}", "]")
+
+
+def _cut_runs(line: str, number: int, lost: Lost) -> str:
     gone: dict[str, int] = {}
 
     def cut(found: re.Match[str]) -> str:
@@ -52,17 +71,17 @@ def _cut_runs(line: str, number: int, lost: dict[str, list[tuple[int, int]]]) ->
     return line
 
 
-def _cut_line(line: str, number: int, query: Query, lost: dict[str, list[tuple[int, int]]]) -> str:
+def _cut_line(line: str, number: int, query: Query, lost: Lost) -> str:
     """A line without room for eyes: its beginning, its end, and what the question names in between."""
     spans = [(0, _HEAD), (len(line) - _TAIL, len(line))]
     lower = line.lower()
     for term, _ in query.terms:
-        at = lower.find(term)
-        if at >= 0 and len(lower) == len(line) and len(term) > 2:
+        at = lower.find(term) if len(lower) == len(line) and len(term) > 2 else -1
+        if at >= 0 and len(spans) < 2 + _MOST_HITS:
             spans.append((max(0, at - _AROUND), min(len(line), at + len(term) + _AROUND)))
     parts: list[str] = []
     end = gone = 0
-    for start, stop in sorted(spans[: 2 + _MOST_HITS]):
+    for start, stop in sorted(spans):
         if start > end:
             parts.append(omitted(start - end, "characters"))
             gone += start - end

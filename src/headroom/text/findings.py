@@ -11,21 +11,24 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import islice
 
-from headroom.marker import plural
+from headroom.marker import plural, ranges_of
 from headroom.model import Omission
 
 _FINDING = re.compile(
     r"((?:[A-Za-z]:)?[^\s:()]{0,200}?(?:\.[A-Za-z]\w{0,8}|/[^\s:()./]+))"
     r"(?::(\d+(?::\d+)?)(?:-\d+(?::\d+)?)?:|\((\d+(?:,\d+)?)\):) (\S.*)"
 )
+# each begins with a letter of its own, so that a text without findings is searched at the speed of memory
+_MARKS = (re.compile(r":\d+: "), re.compile(r"\(\d+,\d+\): "))
+_HEADED = ("  error  ", "  warning  ")
 _UNDER_PATH = re.compile(r"\s+(\d+:\d+) +(error|warning|info)  +(.*\S)")
 _PATH = re.compile(r"\S.*[\w\])]\.\w{1,8}$")
 _HEADING = re.compile(r"\*{5,} Module ")
 _SLOT = re.compile(r"\"[^\"]{0,200}\"|(?<!\w)'[^']{0,200}'|‘[^’]{0,200}’|`[^`]{0,200}`|(?<![\w.\-])\d+(?![\w\-])")
 _EXCERPT = re.compile(r"\s|\||\^|~")
-_LEAST, _MOST_UNDER, _MOST_APART, _WRAPPED, _SHORT_FOLDER = 12, 4, 3, 70, 6
+_LEAST, _MOST_UNDER, _MOST_APART, _WRAPPED, _MOST_WRAPPED, _SHORT_FOLDER = 12, 4, 3, 70, 4, 6
 
 
 @dataclass(slots=True)
@@ -50,23 +53,27 @@ class Report:
     omissions: tuple[Omission, ...]
 
 
-def reports(lines: Sequence[str]) -> list[Report]:
+def reports(text: str, lines: Sequence[str]) -> list[Report]:
     """Every run of findings that is long enough, regrouped; empty for texts that are no such report."""
     out: list[Report] = []
     run: list[Finding] = []
     path = ""
+    headed = any(word in text for word in _HEADED)
+    if not headed and not any(_several(mark, text) for mark in _MARKS):
+        return out
     for i, line in enumerate(lines):
-        found = _FINDING.match(line)
+        found = _FINDING.match(line) if ": " in line else None
         if found is not None:
             finding = Finding(found.group(1), found.group(2) or found.group(3), found.group(4), i, i + 1, i + 1)
         elif path and (under := _UNDER_PATH.match(line)) is not None:
             place, severity, message = under.groups()
-            finding = Finding(path, place, f"{severity}  " + re.sub(r" {2,}(?=\S+$)", "  ", message), i, i + 1, i + 1)
+            said, _, rule = message.rpartition("  ")
+            finding = Finding(path, place, f"{severity}  {said.rstrip()}  {rule}", i, i + 1, i + 1)
         else:
-            if line[:1] not in ("", " ", "\t") and _PATH.match(line):
+            if headed and line[:1] not in ("", " ", "\t") and _PATH.match(line):
                 path = line
             elif run and line and run[-1].end == i:
-                _continue(run[-1], line, lines[i - 1])
+                _continue(run[-1], lines, i)
             continue
         if run and (i - run[-1].end > _MOST_APART or not _between(lines, run[-1].end, i, path)):
             _add(out, lines, run)
@@ -76,14 +83,28 @@ def reports(lines: Sequence[str]) -> list[Report]:
     return out
 
 
-def _continue(finding: Finding, line: str, before: str) -> None:
-    """Take the line after a finding into it: an excerpt under it, or the rest of a message wrapped at the window's width."""
-    if _EXCERPT.match(line):
+def _several(mark: re.Pattern[str], text: str) -> bool:
+    return next(islice(mark.finditer(text), _LEAST - 1, None), None) is not None
+
+
+def _continue(finding: Finding, lines: Sequence[str], i: int) -> None:
+    """Take the next line into a finding: an excerpt, or the rest of a message wrapped at the window's width."""
+    if _EXCERPT.match(lines[i]):
         finding.end += 1
-    elif finding.under == finding.end and len(before) >= _WRAPPED:
-        finding.message = f"{finding.message.rstrip()} {line}"
+    elif finding.under == finding.end and len(lines[i - 1]) >= _WRAPPED and _excerpt_follows(lines, i):
+        finding.message = f"{finding.message.rstrip()} {lines[i]}"
         finding.under += 1
         finding.end += 1
+
+
+def _excerpt_follows(lines: Sequence[str], i: int) -> bool:
+    """Whether the lines from i on lead to an excerpt: what is wrapped stands between the first line and that."""
+    for line in lines[i + 1 : i + 1 + _MOST_WRAPPED]:
+        if _EXCERPT.match(line):
+            return True
+        if not line or _FINDING.match(line):
+            return False
+    return False
 
 
 def _between(lines: Sequence[str], start: int, end: int, path: str) -> bool:
@@ -103,9 +124,13 @@ def _add(out: list[Report], lines: Sequence[str], run: list[Finding]) -> None:
 def _report(lines: Sequence[str], run: list[Finding], start: int, end: int) -> Report:
     folder = _common_folder(run)
     kinds: dict[str, list[Finding]] = defaultdict(list)
+    templates: dict[str, str] = {}
     for finding in run:
+        message = finding.message
         finding.path = finding.path[len(folder) :]
-        kinds[_SLOT.sub("…", finding.message)].append(finding)
+        if message not in templates:
+            templates[message] = _SLOT.sub("…", message)
+        kinds[templates[message]].append(finding)
     excerpts: list[int] = []
     body: list[str] = []
     for group in kinds.values():
@@ -116,26 +141,37 @@ def _report(lines: Sequence[str], run: list[Finding], start: int, end: int) -> R
                 body.extend(lines[i] for i in under)
             else:
                 excerpts.extend(under)
-    notes = [f"[{plural(len(run), 'findings')} (lines {start + 1}–{end}) regrouped: each message once, … where it varies"]
+    excerpts.sort()
+    notes = [f"[{len(run)} findings (lines {start + 1}–{end}) regrouped: each message once, … where it varies"]
     notes.append("under it all its places as path: line:column, what varies in brackets after a place or before places")
     if folder:
-        notes.append(f"all paths are under {folder}")
+        notes.append(f"all {'paths are under' if folder.endswith('/') else 'are in'} {folder}")
     if excerpts:
         notes.append(f"{plural(len(excerpts), 'lines')} of source excerpts left out, the first of each kind shown")
     omissions = [Omission("order of the findings", len(run), "items", ((start + 1, end),))]
     if excerpts:
-        omissions.append(Omission("source excerpts", len(excerpts), "lines", ((start + 1, end),)))
-    layout = end - start - sum(finding.end - finding.start for finding in run)
+        omissions.append(Omission("source excerpts", len(excerpts), "lines", ranges_of(i + 1 for i in excerpts)))
+    found = {i for finding in run for i in range(finding.start, finding.end)}
+    layout = [i + 1 for i in range(start, end) if i not in found]
     if layout:
-        omissions.append(Omission("headings and blank lines of the report", layout, "lines", ((start + 1, end),)))
+        omissions.append(Omission("headings and blank lines of the report", len(layout), "lines", ranges_of(layout)))
     return Report(start, end, ["; ".join(notes) + "]", *body], tuple(omissions))
 
 
 def _common_folder(run: list[Finding]) -> str:
     paths = [finding.path for finding in run]
-    common = commonprefix([min(paths), max(paths)])
+    common = _common_start(min(paths), max(paths))
+    if common == max(paths):
+        return common
     folder = common[: common.rfind("/") + 1]
     return folder if len(folder) > _SHORT_FOLDER else ""
+
+
+def _common_start(a: str, b: str) -> str:
+    same = 0
+    while same < min(len(a), len(b)) and a[same] == b[same]:
+        same += 1
+    return a[:same]
 
 
 def _group(group: list[Finding]) -> list[str]:
@@ -174,5 +210,6 @@ def _places(found: list[Finding], values: dict[str, str] | None = None) -> str:
         value = f" ({values[finding.message]})" if values else ""
         files[finding.path].append(finding.place + value)
     return "; ".join(
-        f"{path}: {', '.join(places)}" if len(places) > 1 else f"{path}:{places[0]}" for path, places in files.items()
+        f"{path}{': ' if path else ''}{', '.join(places)}" if len(places) > 1 or not path else f"{path}:{places[0]}"
+        for path, places in files.items()
     )

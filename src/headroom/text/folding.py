@@ -16,7 +16,7 @@ from headroom.model import Omission
 from headroom.text.findings import Report
 
 KEPT = -1
-_SHORT = 72
+_SHORT, _SHORT_HEAD, _FEW = 72, 12, 2
 _WILD = re.compile(r"\*(?: \*)+")
 _MOST_PARTS = 8
 
@@ -38,7 +38,7 @@ class Why:
 
 @dataclass(slots=True)
 class Plan:
-    """`of[i]` is the index in `reasons` of line i's reason, or KEPT; `reports` stand for the lines from their key on."""
+    """`of[i]` is the index in `reasons` of line i's reason, or KEPT; a report stands for the lines from its key on."""
 
     of: list[int]
     reasons: list[Why] = field(default_factory=list)
@@ -46,8 +46,11 @@ class Plan:
     _index: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def reason(self, why: Why) -> int:
-        """The index of a reason, the same for the same kind and text."""
+        """The index of a reason, the same for the same kind and text; one that lists values is always its own."""
         key = (why.kind, why.text)
+        if why.values is not None:
+            self.reasons.append(why)
+            return len(self.reasons) - 1
         if key not in self._index:
             self._index[key] = len(self.reasons)
             self.reasons.append(why)
@@ -63,7 +66,7 @@ def short(text: str, most: int = _SHORT) -> str:
 def render(lines: Sequence[str], plan: Plan) -> tuple[list[str], tuple[Omission, ...]]:
     """The kept lines with a marker for each gap, and the loss report.
 
-    A gap whose marker would be longer than its lines stays as it is.
+    A gap whose marker would be longer than its lines (or hardly shorter, for one or two lines) stays as it is.
     """
     out: list[str] = []
     lost: dict[str, list[tuple[int, int]]] = {}
@@ -84,7 +87,8 @@ def render(lines: Sequence[str], plan: Plan) -> tuple[list[str], tuple[Omission,
         while end < count and of[end] != KEPT:
             end += 1
         marker = omitted(end - i, "lines", ((i + 1, end),), _describe(plan, i, end))
-        if sum(map(len, lines[i:end])) + end - i <= len(marker):
+        size = sum(map(len, lines[i:end])) + end - i
+        if size <= (len(marker) * 2 if end - i <= _FEW else len(marker)):
             out.extend(lines[i:end])
         else:
             out.append(marker)
@@ -127,15 +131,19 @@ def _describe(plan: Plan, start: int, end: int) -> str:
 
 def listing(values: Sequence[str]) -> str:
     """Values in order, each once with its count, those of one folder or file under its name: "a/x.py::{f, g ×2}, b"."""
-    groups: dict[str, dict[str, int]] = defaultdict(dict)
-    for value in values:
+    groups: dict[str, dict[str, None]] = defaultdict(dict)
+    counts = Counter(values)
+    for value in counts:
         if value:
             head, tail = _split(value)
-            groups[head][tail] = groups[head].get(tail, 0) + 1
+            groups[head][tail] = None
     written: list[str] = []
     for head, tails in groups.items():
-        names = ", ".join(tail if n == 1 else f"{tail} ×{n}" for tail, n in tails.items())
-        written.append(f"{head}{{{names}}}" if head and len(tails) > 1 else head + names)
+        names = [tail if counts[head + tail] == 1 else f"{tail} ×{counts[head + tail]}" for tail in tails]
+        if len(head) > _SHORT_HEAD and len(names) > 1:
+            written.append(f"{head}{{{', '.join(names)}}}")
+        else:
+            written.extend(head + name for name in names)
     return ", ".join(written)
 
 

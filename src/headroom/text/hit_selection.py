@@ -6,18 +6,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from headroom.marker import omitted, ranges_of, span
+from headroom.marker import omitted_among, ranges_of
 from headroom.model import Context, Level, Omission
-from headroom.text.hits import GAP, Hit, Hits
+from headroom.text.hits import Hit, Hits
 from headroom.text.query import parse_query
 
 SIMILAR, CONTEXT = "similar", "context"
+# What compilers and linters print after a line number: a column and a message.
+_MESSAGE = re.compile(r"[0-9]+: \S")
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
+_CHARACTERS_PER_TOKEN = 3
 # A marker costs about as much as this many characters of hits.
 _MARKER_CHARACTERS = 60
-# Above this size only matches stay, and context where the question points; below it, one line on each side.
-_CONTEXT_CHARACTERS = 24_000
+# Context is read as code: up to the first size it stays whole, up to the second one line on each side of a match.
+_WHOLE_MATCHES, _WHOLE_CONTEXT, _SOME_CONTEXT = 8_000, 16_000, 48_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,33 @@ class Chosen:
     files: int
 
 
+def selects(hits: Hits, context: Context) -> bool:
+    """Whether a result is large enough to be thinned out: what fits on few screens stays whole."""
+    if context.level is Level.LOSSLESS:
+        return False
+    size = hits.size()
+    separators = {hit[2] for group in hits.groups for hit in group.hits}
+    limit = _WHOLE_CONTEXT if separators & {"-", "="} else _WHOLE_MATCHES
+    if size <= (limit // 4 if _is_tight(size, context) else limit):
+        return False
+    messages = sum(1 for group in hits.groups for hit in group.hits if _MESSAGE.match(hit[3]))
+    return messages * 2 <= hits.count()
+
+
+def _is_tight(size: int, context: Context) -> bool:
+    wanted = context.target
+    return context.level is Level.AGGRESSIVE or (wanted is not None and size > wanted * _CHARACTERS_PER_TOKEN)
+
+
 def choose(hits: Hits, text: str, lines: list[str], context: Context) -> Chosen:
     """Keeps of every file its first and last match, every match with a word that no other shown match has, and what
     the question asks for; leaves out the context that is far from shown matches."""
-    tight = context.level is Level.AGGRESSIVE
+    tight = _is_tight(hits.size(), context)
     asked = set(parse_query(context.query).best(text, lines))
     matches = [hit for group in hits.groups for hit in group.hits if hit[2] == ":"]
     kept = _floor(hits, asked, tight)
     _add_new_words(matches, kept, tight)
-    reach = 0 if tight or len(text) > _CONTEXT_CHARACTERS else 1
+    reach = 0 if tight or hits.size() > _SOME_CONTEXT else 1
     return _cut(hits, kept, asked, reach, len(matches))
 
 
@@ -56,7 +77,7 @@ def _floor(hits: Hits, asked: set[int], tight: bool) -> set[int]:
 
 
 def _add_new_words(matches: Iterable[Hit], kept: set[int], tight: bool) -> None:
-    """Adds, in source order, each match that has a word which no kept match has (numbers are words too, unless tight)."""
+    """Adds, in source order, each match that has a word which no kept match has (all numbers are one word if tight)."""
     seen: set[str] = set()
     texts: set[str] = set()
     words = _WORD.findall
@@ -104,15 +125,12 @@ def _cut(hits: Hits, kept: set[int], asked: set[int], reach: int, matches: int) 
         others = [hit[0] + 1 for hit in gone if hit[2] != ":"]
         lost[SIMILAR] += similar
         lost[CONTEXT] += others
-        kind = (
-            f"{len(similar)} {SIMILAR}, {len(others)} {CONTEXT}" if similar and others else SIMILAR if similar else CONTEXT
-        )
-        where = f"of lines {span(gone[0][0] + 1, gone[-1][0] + 1)}"
-        markers[number] = omitted(len(gone), where, kind=kind)
+        kind = SIMILAR if similar else CONTEXT
+        if similar and others:
+            kind = f"{len(similar)} {SIMILAR}, {len(others)} {CONTEXT}"
+        markers[number] = omitted_among(len(gone), gone[0][0] + 1, gone[-1][0] + 1, kind)
         group.hits = stay
     omissions = tuple(Omission(kind, len(at), "lines", ranges_of(at)) for kind, at in lost.items() if at)
     files = len({group.path for group in hits.groups if group.hits})
     return Chosen(hits, markers, omissions, matches, matches - len(lost[SIMILAR]), files)
 
-
-__all__ = ["CONTEXT", "GAP", "SIMILAR", "Chosen", "choose"]

@@ -17,9 +17,10 @@ GAP = "--"
 HIT_LINE = re.compile(r"(?:([0-9]{1,9}(?:,[0-9]{1,9})*)([:=\-])|():)(.*)", re.DOTALL)
 _MATCH_PATH = re.compile(r"((?:[A-Za-z]:[\\/])?[^:\n\x00]+?):([0-9]{1,9}):")
 _MATCH_PATHS = re.compile(r"^((?:[A-Za-z]:[\\/])?[^:\n\x00]+?):[0-9]{1,9}:", re.MULTILINE)
-_BARE_PATH = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:\x00]*[./\\][^\s:\x00]*):(?!//)")
+_BARE_PATH = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:\x00]{1,1024}):(?!//|:)")
+_PATH_SIGN = re.compile(r"[./\\]")
 _CONTEXT = re.compile(r"([\-=])([0-9]{1,9})\1")
-_LONGEST_PATH = 1024
+_LONGEST_PATH, _ROOT_TRIES = 1024, 40
 
 
 @dataclass(slots=True)
@@ -39,13 +40,26 @@ class Group:
 
 @dataclass(slots=True)
 class Hits:
-    """A search result: its groups in source order; `root` is what context lines put before the paths of matches;
-    `gaps` says that "--" stands exactly between hits that are not neighbours, so that it need not be written."""
+    """A search result: its groups in source order.
+
+    `root` is what context lines put before the paths of matches (some agents shorten only the paths of lines with a
+    colon: then `root_spares_colons`). `gaps` says that "--" stands exactly between hits that are not neighbours, so
+    that it need not be written.
+    """
 
     groups: list[Group]
     headed: bool
     root: str = ""
+    root_spares_colons: bool = False
     gaps: bool = False
+
+    def size(self) -> int:
+        """About how many characters the hits take below their paths."""
+        return sum(len(hit[3]) + 6 for group in self.groups for hit in group.hits)
+
+    def root_of(self, separator: str, text: str) -> str:
+        """What stands before the path of a hit."""
+        return self.root if separator in "-=" and not (self.root_spares_colons and ":" in text) else ""
 
     def count(self) -> int:
         """How many lines were read as hits."""
@@ -54,10 +68,14 @@ class Hits:
 
 def parse_flat(text: str, lines: list[str]) -> Hits:
     """Reads `path:line:text` lines (also without the line number, and context lines)."""
-    parser = _FlatParser(text)
-    for index, line in enumerate(lines):
-        parser.line(index, line)
-    hits = Hits(parser.groups, headed=False, root=parser.root)
+    known = set(_MATCH_PATHS.findall(text))
+    parser = _FlatParser(known, find_root=True)
+    parser.read(lines)
+    if parser.root and not parser.root_rule():
+        parser = _FlatParser(known, find_root=False)
+        parser.read(lines)
+    spares = parser.root_rule() == "without colons"
+    hits = Hits(parser.groups, headed=False, root=parser.root, root_spares_colons=spares)
     _drop_gaps(hits)
     return hits
 
@@ -92,19 +110,33 @@ def _headed_group(lines: list[str], start: int, end: int) -> Group:
 class _FlatParser:
     """Reads lines one by one; most belong to the same file as the line before."""
 
-    def __init__(self, text: str) -> None:
-        self.known = set(_MATCH_PATHS.findall(text))
+    def __init__(self, known: set[str], find_root: bool) -> None:
+        self.known = known
+        self.find_root = find_root
         self.root = ""
-        self.context_seen = False
+        self.tries = _ROOT_TRIES
+        self.context_forms: set[tuple[bool, bool]] = set()  # does the root stand before the path, is there a colon
         self.groups: list[Group] = []
-        self.prefixes: tuple[tuple[str, str], ...] = ()
+        self.prefixes: tuple[tuple[str, str, bool], ...] = ()
 
-    def line(self, index: int, line: str) -> None:
-        for prefix, separator in self.prefixes:
+    def read(self, lines: list[str]) -> None:
+        for index, line in enumerate(lines):
+            self._line(index, line)
+
+    def root_rule(self) -> str:
+        """Which context lines have the root before their path, "" where no rule says so."""
+        if all(rooted for rooted, _ in self.context_forms):
+            return "all"
+        return "without colons" if all(rooted != colon for rooted, colon in self.context_forms) else ""
+
+    def _line(self, index: int, line: str) -> None:
+        for prefix, separator, rooted in self.prefixes:
             if line.startswith(prefix):
                 number, found, rest = line[len(prefix) :].partition(separator)
                 if found and number.isdecimal() and number.isascii() and len(number) < 10:
                     self._append(index, (index, number, separator, rest))
+                    if separator != ":":
+                        self.context_forms.add((rooted, ":" in rest))
                     return
         if line == GAP and self.groups and self.groups[-1].hits:
             self._append(index, (index, "", GAP, ""))
@@ -126,23 +158,28 @@ class _FlatParser:
     def _context(self, index: int, line: str) -> bool:
         """A context line of another file: one that has matches too, so that a dash in its path is no riddle."""
         for found in _CONTEXT.finditer(line, 1, _LONGEST_PATH):
-            path = self._relative(line[: found.start()])
+            path, text = line[: found.start()], line[found.end() :]
+            rooted = path not in self.known
+            if rooted:
+                path = self._relative(path)
             if path:
-                self.context_seen = True
-                self._add(path, (index, found[2], found[1], line[found.end() :]))
+                self._add(path, (index, found[2], found[1], text))
+                if self.find_root or self.root:
+                    self.context_forms.add((rooted, ":" in text))
                 return True
         return False
 
     def _relative(self, path: str) -> str:
-        """The path as matches name it, "" for none; the first context line settles what stands before all of them."""
-        if self.root:
-            path = path[len(self.root) :] if path.startswith(self.root) else ""
-        elif path not in self.known and not self.context_seen:
+        """The path as matches name it, "" for none; the first context line that has a root settles it for all."""
+        at = len(self.root) - 1 if path.startswith(self.root) else -1
+        if not self.root and self.find_root:
             at = path.find("/")
             while at >= 0 and path[at + 1 :] not in self.known:
                 at = path.find("/", at + 1)
-            self.root, path = (path[: at + 1], path[at + 1 :]) if at >= 0 else ("", "")
-        return path if path in self.known else ""
+            self.root = path[: at + 1]
+            self.tries -= 1
+            self.find_root = self.tries > 0
+        return path[at + 1 :] if at >= 0 and path[at + 1 :] in self.known else ""
 
     def _match(self, index: int, line: str) -> bool:
         found = _MATCH_PATH.match(line)
@@ -150,7 +187,7 @@ class _FlatParser:
             self._add(found[1], (index, found[2], ":", line[found.end() :]))
             return True
         bare = _BARE_PATH.match(line)
-        if bare:
+        if bare and _PATH_SIGN.search(bare[1]):
             self._add(bare[1], (index, "", ":", line[bare.end() :]))
             return True
         return False
@@ -159,7 +196,9 @@ class _FlatParser:
         index = hit[0]
         if not self.groups or not self.groups[-1].hits or self.groups[-1].path != path:
             self.groups.append(Group(index, index, path))
-        self.prefixes = ((path + ":", ":"), (f"{self.root}{path}-", "-"), (f"{self.root}{path}=", "="))
+        self.prefixes = ((path + ":", ":", False), (path + "-", "-", False), (path + "=", "=", False))
+        if self.root:
+            self.prefixes += ((f"{self.root}{path}-", "-", True), (f"{self.root}{path}=", "=", True))
         self._append(index, hit)
 
 

@@ -17,13 +17,15 @@ _HEADED = "[search results, line:text"
 _FOLDED = "; 12,45: = the same text on both lines"
 _CONTEXT = "; line-text = context"
 _GAPS = '; "--" lines left out'
-_ROOT = re.compile(r'; context paths started with "(.*)"\]$')
+_ROOT_OF_ALL, _ROOT_WITHOUT_COLON = "context paths", "context paths of lines without a colon"
+_ROOT = re.compile(rf'; ({_ROOT_OF_ALL}|{_ROOT_WITHOUT_COLON}) started with "(.*)"\]$')
 _FOLDED_LINE = re.compile(r"[0-9]+,[0-9,]+[:\-=]")
 
 
 def grouped_header(hits: Hits, folded: bool, note: str = "") -> str:
     """The line that declares the form, `note` at its end."""
     context = any(hit[2] in "-=" for group in hits.groups for hit in group.hits if hit[2] != GAP)
+    root_of = _ROOT_WITHOUT_COLON if hits.root_spares_colons else _ROOT_OF_ALL
     return "".join(
         (
             _HEADED if hits.headed else _FLAT,
@@ -31,7 +33,7 @@ def grouped_header(hits: Hits, folded: bool, note: str = "") -> str:
             _CONTEXT if context and not hits.headed else "",
             _GAPS if hits.gaps else "",
             f"; {note}" if note else "",
-            f'; context paths started with "{hits.root}"' if hits.root else "",
+            f'; {root_of} started with "{hits.root}"' if hits.root else "",
             "]",
         )
     )
@@ -44,18 +46,16 @@ def is_grouped(text: str) -> bool:
 
 def fold(hits: list[Hit]) -> list[str]:
     """The hits of one file as lines, matches with the same text as one line where their order stays recoverable."""
-    plain = [number + separator + text if separator != GAP else GAP for _, number, separator, text in hits]
-    if len(hits) < 2 or any(separator != ":" or not number for _, number, separator, _ in hits):
-        return plain
     numbers: dict[str, list[str]] = {}
     last = -1
-    for _, number, _, text in hits:
-        if int(number) <= last:
-            return plain
+    for _, number, separator, text in hits:
+        if separator != ":" or not number or int(number) <= last:
+            return [GAP if hit[2] == GAP else hit[1] + hit[2] + hit[3] for hit in hits]
         last = int(number)
-        numbers.setdefault(text, []).append(number)
-    if len(numbers) == len(hits):
-        return plain
+        if text in numbers:
+            numbers[text].append(number)
+        else:
+            numbers[text] = [number]
     return [f"{','.join(found)}:{text}" for text, found in numbers.items()]
 
 
@@ -82,7 +82,7 @@ def write(hits: Hits, markers: Mapping[int, str] | None = None) -> tuple[list[st
             out.append("\n".join([*head, *rows, *group.plain, *([note] if note else [])]))
             continue
         if len(group.hits) == 1 and not hits.gaps and not note and group.hits[0][2] == ":":
-            lines = [_flat_line(group.path, group.hits[0], "")]
+            lines = [_flat_line(group.path, group.hits[0], hits)]
         elif group.hits:
             rows = fold(group.hits)
             folded |= len(rows) < len(group.hits)
@@ -102,11 +102,11 @@ def write(hits: Hits, markers: Mapping[int, str] | None = None) -> tuple[list[st
     return out, folded
 
 
-def _flat_line(path: str, hit: Hit, root: str) -> str:
+def _flat_line(path: str, hit: Hit, hits: Hits) -> str:
     _, number, separator, text = hit
     if separator == GAP:
         return GAP
-    place = path if separator == ":" else root + path
+    place = hits.root_of(separator, text) + path
     return f"{place}{separator}{number}{separator}{text}" if number else f"{place}{separator}{text}"
 
 
@@ -125,11 +125,12 @@ def decode(text: str) -> str:
     head, _, body = text.partition("\n")
     final = "\n" if body.endswith("\n") else ""
     paragraphs = (body[:-1] if final else body).split("\n\n")
-    root = _ROOT.search(head)
     gaps = _GAPS in head
     if head.startswith(_HEADED):
         return "\n\n".join("\n".join(_headed_lines(p.split("\n"), gaps)) for p in paragraphs) + final
-    rows = (row for p in paragraphs for row in _flat_rows(p.split("\n"), root[1] if root else ""))
+    root = _ROOT.search(head)
+    form = Hits([], False, root[2] if root else "", root is not None and root[1] == _ROOT_WITHOUT_COLON, gaps)
+    rows = (row for p in paragraphs for row in _flat_rows(p.split("\n"), form))
     return "\n".join(with_gaps(rows, gaps)) + final
 
 
@@ -163,9 +164,9 @@ def _headed_lines(lines: list[str], gaps: bool) -> list[str]:
     return [*lines[:first], *with_gaps(rows, gaps)]
 
 
-def _flat_rows(lines: list[str], root: str) -> Iterator[tuple[str, str, str]]:
+def _flat_rows(lines: list[str], form: Hits) -> Iterator[tuple[str, str, str]]:
     if len(lines) < 2 or not HIT_LINE.match(lines[1]):
         yield from (("", "", line) for line in lines)
         return
     for hit in _hits(lines[1:]) or ():
-        yield lines[0], hit[1], _flat_line(lines[0], hit, root)
+        yield lines[0], hit[1], _flat_line(lines[0], hit, form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from headroom.interfaces import Sample
 from headroom.text.hits import GAP
@@ -10,14 +11,14 @@ from headroom.text.match_counts import is_count
 from headroom.text.ripgrep_json import is_ripgrep_json
 
 _MOST = 0.6
-_ENOUGH = 36
-# A path, not a time: no spaces before a first colon that digits precede.
-_MATCH = re.compile(r"((?:[A-Za-z]:[\\/])?(?![0-9:.\-]+[\s:T])[^\s:][^:]*?):[0-9]{1,9}:")
+_ENOUGH, _PROBES = 36, 12
+_PROBE = re.compile(r"[:\-][0-9]+[:\-]|[0-9]+[:\-]|:[0-9]+$")
+_MATCH = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:][^:]*?):[0-9]{1,9}:")
+# The hours, minutes and seconds of a log line, whose colons are not a path's.
+_CLOCK = re.compile(r"(?:.*\D)?[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?![0-9])")
 _CONTEXT = re.compile(r"[\-=][0-9]{1,9}[\-=]")
-_BARE = re.compile(r"((?:[A-Za-z]:[\\/])?(?![0-9:.\-]+[\s:T])[^\s:]*(?:[/\\][^\s:]*|\.[A-Za-z]\w{0,9})):(?!//)")
-_DIAGNOSTIC = re.compile(
-    r".+?:[0-9]+:(?:[0-9]+:)? *(?:(?:fatal |internal )?(?:error|warning|note|info|remark|hint)\b|[A-Z]+[0-9]+\b)"
-)
+_BARE = re.compile(r"((?:[A-Za-z]:[\\/])?(?![0-9:.\-]+[\s:T])[^\s:]*(?:[/\\][^\s:]*|\.[A-Za-z]\w{0,9})):(?!//|:)")
+_DIAGNOSTIC = re.compile(r".+?:[0-9]+:(?:[0-9]+: \S| *(?:fatal |internal )?(?:error|warning|note|info|remark|hint)\b)")
 _NUMBERED = re.compile(r"([0-9]{1,9})[:\-=](?![0-9]{2}:[0-9]{2})")
 
 
@@ -26,30 +27,38 @@ def search_likelihood(sample: Sample, asked: bool) -> float:
     if is_ripgrep_json(sample.lines[0]):
         return 0.97
     lines = [line for line in sample.lines if line and line != GAP]
-    step = max(1, len(lines) // _ENOUGH)
-    some = lines[::step]
-    if len(some) < 3:
+    if len(lines) < 3:
         return 0.0
-    counts = sum(map(is_count, some))
-    if counts * 10 >= len(some) * 9:
+    some = lines[:: max(1, len(lines) // _ENOUGH)]
+    probes = some[:: max(1, len(some) // _PROBES)]
+    if not asked and sum(1 for line in probes if _PROBE.search(line)) * 3 < len(probes):
+        return 0.0
+    if sum(map(is_count, some)) * 10 >= len(some) * 9:
         return 0.95 if asked or len(some) >= 8 else 0.6
     return _flat(some, asked) or _headed(lines[:60], asked)
 
 
-def _flat(lines: list[str], asked: bool) -> float:
+def _flat(lines: Sequence[str], asked: bool) -> float:
+    """Lines that begin with a path and a line number, or in an answer to a search with a path alone."""
     found = [_MATCH.match(line) for line in lines]
-    paths = {match[1] for match in found if match}
+    paths = {match[1] for match in found if match and not _is_clock(match)}
     if paths:
-        if sum(1 for line in lines if _DIAGNOSTIC.match(line)) * 8 > len(lines):
-            return 0.0
         tails = tuple(paths)
-        count = sum(1 for hit, line in zip(found, lines, strict=True) if hit or _is_context(line, paths, tails))
+        matches = sum(1 for match in found if match and match[1] in paths)
+        count = matches + sum(1 for line in lines if _is_context(line, paths, tails))
         likely = sum(1 for path in paths if "/" in path or "\\" in path or "." in path) * 2 >= len(paths)
         if likely and count >= _MOST * len(lines):
-            return 0.95
+            # compilers and linters point at lines the same way; what they say is another compressor's
+            diagnostics = sum(1 for line in lines if _DIAGNOSTIC.match(line))
+            return 0.95 if diagnostics * 8 <= len(lines) else 0.6 if asked else 0.0
     if asked and sum(1 for line in lines if _BARE.match(line)) >= _MOST * len(lines):
         return 0.8
     return 0.0
+
+
+def _is_clock(match: re.Match[str]) -> bool:
+    end = match.end(1)
+    return _CLOCK.match(match.string, max(0, end - 3), end + 8) is not None
 
 
 def _is_context(line: str, paths: set[str], tails: tuple[str, ...]) -> bool:
@@ -57,7 +66,7 @@ def _is_context(line: str, paths: set[str], tails: tuple[str, ...]) -> bool:
     return found is not None and (line[: found.start()] in paths or line[: found.start()].endswith(tails))
 
 
-def _headed(lines: list[str], asked: bool) -> float:
+def _headed(lines: Sequence[str], asked: bool) -> float:
     """Numbered lines that rise, with leaps, below lines without a number."""
     last, count, heads, leaps, falls = -1, 0, 0, 0, 0
     for line in lines:

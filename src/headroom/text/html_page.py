@@ -6,29 +6,25 @@ The tree comes from lexbor (a browser-grade HTML5 parser), so broken, nested or 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass, field
+from itertools import accumulate
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from headroom.marker import omitted
+from headroom.text.html_blocks import CLOSE, END, LINK, OPEN, STRAY, Block, Page, collapse, control
 from headroom.text.html_regions import Region, is_hidden, region_of
 
-# Unicode noncharacters: they never stand in a page's text, so they can mark where a link begins and ends
-_OPEN, _CLOSE, _END = "\ufdd0", "\ufdd1", "\ufdd2"
-_LINK = re.compile(f"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}(\\d+){_END}")
-_STRAY = re.compile(f"[{_OPEN}{_END}]|{_CLOSE}\\d*")
-
-_BLOCKS = frozenset(
+_BLOCK_NAMES = (
     "html body address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure "
-    "footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol optgroup option p pre search section "
-    "summary table caption tbody thead tfoot tr td th ul xmp listing".split()
+    "footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol optgroup option p pre "
+    "search section summary table caption tbody thead tfoot tr td th ul xmp listing"
 )
+_BLOCKS = frozenset(_BLOCK_NAMES.split())
 _SECTIONS = frozenset(("article", "main", "li", "blockquote", "td", "figure"))
 _LISTS = frozenset(("ul", "ol", "menu", "dir"))
 _CODE = frozenset(("code", "kbd", "samp", "tt"))
 _CONTROLS = frozenset(("input", "select", "textarea", "button"))
-_PLAIN = frozenset("b i em strong u s small big sup sub br wbr font mark abbr cite q tt code kbd samp var".split())
+_PLAIN_NAMES = "b i em strong u s small big sup sub br wbr font mark abbr cite q tt code kbd samp var"
+_PLAIN = frozenset(_PLAIN_NAMES.split())
 _UNSEEN = {
     "script": "scripts",
     "style": "styles",
@@ -44,59 +40,46 @@ _UNSEEN = {
 }
 _HEADINGS = {f"h{n}": "#" * n + " " for n in range(1, 7)}
 _NO_ADDRESS = ("#", "javascript:", "data:")
-_MAX_CELL, _MAX_HIDDEN, _MAX_VALUE, _MAX_OPTIONS, _MAX_REGIONS = 300, 80, 200, 24, 4
+_MAX_CELL, _MAX_HIDDEN, _MAX_REGIONS = 300, 80, 4
+# Tags that nest: neither void nor closed in themselves nor ended by the next of their kind
+_NESTING = re.compile(
+    r"<(/?)(?!(?:br|img|input|meta|link|hr|wbr|source|area|base|col|embed|track|p|li|dt|dd|tr|td|th)[\s>])"
+    r"[a-zA-Z](?![^<>]*/>)"
+)
+_FEW_TAGS, _MAX_NESTING = 3_000, 2_000
 _CUT_START = re.compile(r"[^<>]*?[\"'/]\s*>")
 _CUT_CODE = re.compile(r"<(/?)(?:script|style)\b[^>]*>", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class Block:
-    """One block of text: `kind` is text, heading, item, fact, row or code; sizes are characters, `linked` in links."""
-
-    kind: str
-    text: str
-    size: int
-    linked: int
-    region: Region | None
-    links: tuple[int, ...] = ()
-
-
-@dataclass(slots=True)
-class Page:
-    """What a page holds: its facts (title, author …), blocks, link addresses, data scripts, what is not text."""
-
-    facts: list[tuple[str, str]] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
-    addresses: list[str] = field(default_factory=list)
-    data: list[tuple[str, str]] = field(default_factory=list)
-    unseen: Counter[str] = field(default_factory=Counter)
-    cut: int = 0
-
-
-def with_links(text: str, addresses: list[str], shown: frozenset[int]) -> str:
-    """A block's text with the links in `shown` as [text](address), the others as their text alone."""
-    if _OPEN not in text and _CLOSE not in text:
-        return text
-
-    def link(match: re.Match[str]) -> str:
-        at, label = int(match[2]), match[1]
-        if at not in shown or at >= len(addresses) or not label.strip() or label.strip() == addresses[at]:
-            return label
-        return f"[{label}]({addresses[at]})"
-
-    return _STRAY.sub("", _LINK.sub(link, text))
+class PageError(ValueError):
+    """The text can't be read as a page: elements nested beyond any real page, or lone surrogates."""
 
 
 def parse_page(source: str) -> Page:
-    """The page in `source`: a whole document or a window of one. Raises UnicodeEncodeError for lone surrogates."""
+    """The page in `source`: a whole document or a window of one. Raises PageError."""
+    if _nests_deeply(source):
+        raise PageError("nested too deeply")
     start = _cut_start(source)
-    document = LexborHTMLParser(source[start:] if start else source)
+    try:
+        document = LexborHTMLParser(source[start:] if start else source)
+    except UnicodeEncodeError as error:
+        raise PageError("lone surrogates") from error
     page = Page(cut=start)
     root = document.root
     if root is not None:
         _read_head(document, page)
+        for tag, kind in (*_UNSEEN.items(), ("img", "images")):
+            page.unseen[kind] += len(document.tags(tag)) if kind else 0
         _Walk(page).run(root)
     return page
+
+
+def _nests_deeply(source: str) -> bool:
+    """Whether elements may be nested so deeply that building the tree takes quadratic time, as HTML5 prescribes it."""
+    if source.count("<") <= _FEW_TAGS:
+        return False
+    depths = list(accumulate(-1 if closing else 1 for closing in _NESTING.findall(source)))
+    return bool(depths) and max(depths) - min(depths) > _MAX_NESTING
 
 
 def _cut_start(source: str) -> int:
@@ -159,7 +142,7 @@ class _Walk:
         self.parts: list[str] = []
         self.linked = 0
         self.link = -1  # the address of the open link that no block has shown yet
-        self.in_link = 0
+        self.link_at = self.in_link = 0
         self.kind, self.prefix = "text", ""
         self.regions: list[Region] = []
         self.lists: list[int] = []
@@ -183,10 +166,7 @@ class _Walk:
                     self.linked += len(text.strip())
                 continue
             tag = node.tag or ""
-            if tag in _UNSEEN:
-                if _UNSEEN[tag]:
-                    self.page.unseen[_UNSEEN[tag]] += 1
-            elif tag[:1].isalpha():
+            if tag not in _UNSEEN and tag[:1].isalpha():
                 self._open(node, tag, stack)
         self._flush()
 
@@ -202,11 +182,12 @@ class _Walk:
         if tag in _BLOCKS:
             self._flush()
             self._open_block(tag)
-        elif attributes and len(self.regions) < _MAX_REGIONS and is_hidden(attributes) and not self._is_hidden():
-            if len(node.text()) < _MAX_HIDDEN:
-                self.page.unseen["hidden inline texts"] += 1
-                return
-        region = region_of(tag, attributes, self.sections > 0) if len(self.regions) < _MAX_REGIONS else None
+        elif attributes and self._hides(node, attributes):
+            self.page.unseen["hidden inline texts"] += 1
+            return
+        region = None
+        if (tag in _BLOCKS or "-" in tag) and len(self.regions) < _MAX_REGIONS:
+            region = region_of(tag, attributes, self.sections > 0)
         if tag == "pre":
             self._code(node)
         elif tag in _CONTROLS:
@@ -221,8 +202,11 @@ class _Walk:
             if child is not None:
                 stack.append(child)
 
-    def _is_hidden(self) -> bool:
-        return any(region.label == "hidden" for region in self.regions)
+    def _hides(self, node: LexborNode, attributes: dict[str, str | None]) -> bool:
+        """Whether an element inside a line is a hidden label; longer hidden texts may be what a tab or a fold shows."""
+        if len(self.regions) >= _MAX_REGIONS or not is_hidden(attributes):
+            return False
+        return all(region.label != "hidden" for region in self.regions) and len(node.text()) < _MAX_HIDDEN
 
     def _open_block(self, tag: str) -> None:
         if tag in _HEADINGS:
@@ -256,10 +240,10 @@ class _Walk:
             if href and not href.startswith(_NO_ADDRESS) and self.link < 0:
                 self.link = len(self.page.addresses)
                 self.page.addresses.append(href)
-                self.parts.append(_OPEN)
+                self.parts.append(OPEN)
+                self.link_at = len(self.parts)
         elif tag == "img":
             alt = " ".join((attributes.get("alt") or "").split())
-            self.page.unseen["images"] += 1
             if alt:
                 self.parts.append(f"[image: {alt}]")
         elif tag in _CODE:
@@ -294,9 +278,13 @@ class _Walk:
         self.kind, self.prefix = "text", ""
 
     def _close_link(self) -> None:
-        if self.link >= 0:
-            self.parts.append(f"{_CLOSE}{self.link}{_END}")
-            self.link = -1
+        if self.link < 0:
+            return
+        if "".join(self.parts[self.link_at :]).strip() == self.page.addresses[-1]:  # the text is the address
+            self.page.addresses.pop()
+        else:
+            self.parts.append(f"{CLOSE}{self.link}{END}")
+        self.link = -1
 
     def _code(self, node: LexborNode) -> None:
         """Preformatted text keeps its spaces and lines."""
@@ -313,15 +301,12 @@ class _Walk:
         raw = "".join(self.parts)
         linked, self.linked = self.linked, 0
         self.parts = []
-        if "\v" in raw:
-            text = "\n".join(filter(None, (" ".join(line.split()) for line in raw.split("\v"))))
-        else:
-            text = " ".join(raw.split())
+        text = "\n".join(filter(None, map(collapse, raw.split("\v"))))
         links: tuple[int, ...] = ()
         size = len(text)
-        if _CLOSE in text:
-            links = tuple(int(at) for _, at in _LINK.findall(text))
-            size = len(_STRAY.sub("", text).strip())
+        if CLOSE in text:
+            links = tuple(int(at) for _, at in LINK.findall(text))
+            size = len(STRAY.sub("", text).strip())
         if not size:
             return
         self._add(self.kind, "> " * min(self.quotes, 4) + self.prefix + text, size, min(linked, size), links)
@@ -351,32 +336,11 @@ class _Walk:
             return
         if any(len(cell) > 1 and sum(b.size for b in cell) > _MAX_CELL for cell in cells):
             return
-        text = " | ".join(" ".join(b.text.strip().replace("\n", " ") for b in cell) for cell in cells)
+        texts = [" ".join(b.text.strip().replace("\n", " ") for b in cell) for cell in cells]
+        if sum(map(bool, cells)) == 1 and sum(b.size for b in row) > _MAX_HIDDEN:
+            return
+        text = " | ".join(texts)
         size, linked = sum(b.size for b in row), sum(b.linked for b in row)
         links = tuple(at for b in row for at in b.links)
         del blocks[bounds[0] :]
         blocks.append(Block("row", text, size, linked, row[0].region, links))
-
-
-def control(node: LexborNode, tag: str, attributes: dict[str, str | None]) -> str:
-    """A form control by its name and what it shows, as `[button: Search]`; "" when there is nothing to see."""
-    kind = (attributes.get("type") or "").lower()
-    name = attributes.get("aria-label") or attributes.get("placeholder") or attributes.get("name") or ""
-    if kind == "hidden":
-        return ""
-    if tag == "button":
-        shown = " ".join(node.text().split()) or attributes.get("aria-label") or attributes.get("title") or ""
-        return f"[button: {shown}]" if shown else ""
-    if tag == "input" and kind in ("submit", "button", "reset", "image"):
-        return f"[button: {attributes.get('value') or attributes.get('alt') or kind}]"
-    if tag == "select":
-        options = [" ".join(option.text().split()) for option in node.css("option")]
-        if len(options) > _MAX_OPTIONS:
-            options[_MAX_OPTIONS // 2 : -_MAX_OPTIONS // 2] = [omitted(len(options) - _MAX_OPTIONS, "items")]
-        value = ", ".join(options)
-    else:
-        value = " ".join((node.text() if tag == "textarea" else attributes.get("value") or "").split())
-    if len(value) > _MAX_VALUE and tag != "select":
-        value = value[:_MAX_VALUE] + omitted(len(value) - _MAX_VALUE, "characters")
-    named = f"{'choice' if tag == 'select' else 'input'} {name}".strip()
-    return f"[{named}: {value}]" if value else f"[{named}]"

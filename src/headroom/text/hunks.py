@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 _HUNK = re.compile(r"(@@+) ((?:-[0-9]+(?:,[0-9]+)? )+)\+([0-9]+)(?:,([0-9]+))? \1(.*)", re.DOTALL)
 _OLD = re.compile(r"-([0-9]+)(?:,([0-9]+))?")
 _GIT = re.compile(r'diff --(?:git|cc|combined) "?(?:a/)?(.*?)"?(?: "?b/(.*?)"?)?\r?')
+# Lines between a file's first line and its hunks.
+_EXTENDED = (
+    "index ", "old mode ", "new mode ", "deleted file mode ", "new file mode ", "copy from ", "copy to ",
+    "rename from ", "rename to ", "similarity index ", "dissimilarity index ", "mode ", "Binary files ", "=====",
+)  # fmt: skip
 _BINARY_PATCH = "GIT binary patch"
 _BODY = re.compile(r"[ +\-\\]*")
 _CHANGED = re.compile(r"[^ ]+")
@@ -85,8 +90,8 @@ def _opens(lines: Sequence[str], index: int) -> str:
     if line.startswith("Index: "):
         return line[7:].strip()
     if line.startswith("--- ") and index + 2 < len(lines):
-        if lines[index + 1].startswith("+++ ") and lines[index + 2].startswith("@@"):
-            return lines[index + 1][4:].split("\t")[0].strip()
+        new, hunk = lines[index + 1 : index + 3]
+        return new[4:].split("\t")[0].strip() if new.startswith("+++ ") and hunk.startswith("@@") else ""
     return ""
 
 
@@ -101,12 +106,6 @@ def _header_end(lines: Sequence[str], index: int) -> int:
             break
         end += 1
     return end
-
-
-_EXTENDED = (
-    "index ", "old mode ", "new mode ", "deleted file mode ", "new file mode ", "copy from ", "copy to ", "rename from ",
-    "rename to ", "similarity index ", "dissimilarity index ", "mode ", "Binary files ", "=====",
-)  # fmt: skip
 
 
 def _binary_end(lines: Sequence[str], index: int) -> int:
@@ -149,7 +148,8 @@ def _simple_body(first_characters: str, start: int, old: int, new: int) -> str |
 
 def _combined_body(lines: Sequence[str], start: int, old: list[int], new: int) -> str | None:
     kinds: list[str] = []
-    for line in lines[start:]:
+    for index in range(start, len(lines)):
+        line = lines[index]
         columns = line[: len(old)].ljust(len(old))
         if not new and not any(old) and not line.startswith("\\"):
             break
@@ -193,7 +193,7 @@ def trim(hunk: Hunk, lines: Sequence[str], reach: int, keep: Collection[int] = (
             spans[-1][1] = end
         else:
             spans.append([start, end])
-    if len(spans) == 1 and (spans[0][1] - spans[0][0]) == len(kinds):
+    if not spans or spans == [[0, len(kinds)]]:
         return [Piece(0, len(kinds), lines[hunk.start])]
     return [Piece(start, end, header) for (start, end), header in zip(spans, _headers(hunk, lines, spans), strict=True)]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +24,7 @@ class Column:
     values: list[Any]
     schema: Schema | None = None
     cells: list[str] = field(default_factory=list)
+    numbers: list[tuple[float, int]] | None = None  # with their rows, once asked for
 
 
 def merged(shapes: list[Shape]) -> list[str] | None:
@@ -45,7 +48,7 @@ def merged(shapes: list[Shape]) -> list[str] | None:
     return order
 
 
-def kinds_of(rows: list[Any]) -> tuple[list[list[str]], list[int]]:
+def kinds_of(rows: Sequence[Any]) -> tuple[list[list[str]], list[int]]:
     """Groups of rows that share keys: each group's key order, and each row's group (-1 for a row that fits none)."""
     counts = Counter([tuple(row) if type(row) is dict else None for row in rows])
     groups: list[tuple[set[str], list[str]]] = []
@@ -142,7 +145,7 @@ def _schema(values: list[Any], depth: int) -> Schema | None:
     if depth > MAX_DEPTH or len(kinds) != 1:
         return None
     kind = kinds.pop()
-    found = [v for v in values if type(v) is kind]
+    found: list[Any] = [v for v in values if type(v) is kind]
     if kind is list:
         found = [item for v in found for item in v]
         if set(map(type, found)) != {dict}:
@@ -187,7 +190,7 @@ class _NameReader(Reader):
 def put(row: dict[str, Any], path: list[str | int], value: Any) -> None:
     """Sets the value at a column's path in a row, making the objects and arrays on the way."""
     at: Any = row
-    for step, following in zip(path, path[1:], strict=False):
+    for step, following in itertools.pairwise(path):
         fresh: Any = [] if following == 0 and type(following) is int else {}
         if type(step) is int:
             if not at:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from headroom.text.json_read import MAX_DEPTH, Pairs, quote
+from headroom.text.json_read import MAX_DEPTH, Packed, Pairs, quote
 
 
 class Ref(NamedTuple):
@@ -23,15 +23,14 @@ class Ref(NamedTuple):
     key: str | None = None
 
 
-class Cut(NamedTuple):
-    """A string of which only the beginning is shown; `marker` says what is missing."""
+class Shown(NamedTuple):
+    """The shortened form of a long text; it stands in a section of its own."""
 
-    preview: str
-    marker: str
+    text: str
 
 
 class Gap(NamedTuple):
-    """Items that were left out of a list, as the marker that stands in their place."""
+    """What was left out of a list or an object, as the marker that stands in its place."""
 
     marker: str
 
@@ -59,14 +58,16 @@ _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 _IS_NUMBER = re.compile(rf"{_NUMBER}|NaN|-?Infinity")
 _WORDS = rf"(?:{_NUMBER}|null|true|false|NaN|-?Infinity)"
 _ANY = "\x00-\x1f\u2028\u2029\x85\ud800-\udfff"
+_STRINGS = json.JSONDecoder(strict=False)
 _INLINE = re.compile(rf"(?!{_WORDS}\Z)(?![\s#=<])[^,\[\]{{}}\"{_ANY}]*[^,\[\]{{}}\"\s{_ANY}]\Z")
 _KEY = re.compile(rf"(?![\s#=<])[^,:\[\]{{}}\"{_ANY}]*[^,:\[\]{{}}\"\s{_ANY}]\Z")
 _CELL = re.compile(rf"(?!{_WORDS}\Z)(?![#=\[{{\"])[^{_ANY}]+\Z")
-_RISKY = re.compile(rf"^(?:[#=\[{{\"]|{_WORDS}$|$)|[{_ANY.replace(chr(10), '')}]".replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"), re.M)
+_RISKY = re.compile(rf"^(?:[#=\[{{\"]|{_WORDS}$|$)|[\x00-\x09\x0b-\x1f{_ANY[3:]}]", re.M)
 _TOKEN = re.compile(r"[^,\[\]{}\"]*")
 _KEY_TOKEN = re.compile(r"[^,:\[\]{}\"]*")
 _REF = re.compile(r"#(\d+)(?:/(.*))?", re.S)
-_LINE = 100  # a container longer than this has its items on lines of their own: a line break costs nothing after a comma
+_CONTAINERS = frozenset((list, dict, Pairs))
+_LINE = 100  # the items of a longer container stand on lines of their own: after a comma that costs nothing
 _WIDE_ITEM = 40  # a list of shorter items runs on
 
 
@@ -89,24 +90,28 @@ def _container(value: Any, depth: int) -> str:
         parts, ends = [inline(item, depth + 1) for item in value], "[]"
     else:
         pairs = value.items() if type(value) is dict else value
-        parts, ends = [f"{inline_key(k)}:{inline(v, depth + 1)}" for k, v in pairs], "{}"
+        parts, ends = [_entry(k, inline(v, depth + 1)) for k, v in pairs], "{}"
     return ends[0] + ",".join(parts) + ends[1]
+
+
+def _entry(key: str | None, value: str) -> str:
+    return value if key is None else f"{inline_key(key)}:{value}"  # what was left out of an object has no key
 
 
 def laid_out(value: Any, depth: int = 0) -> str:
     """A value as `inline` writes it, with the items of long containers on lines of their own."""
-    if type(value) not in (list, dict, Pairs):
+    if type(value) not in _CONTAINERS:
         return inline(value)
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
     if type(value) is list:
-        if not any(type(item) in (list, dict, Pairs) for item in value):
+        if not _CONTAINERS.intersection(map(type, value)):
             return inline(value)
         parts, ends = [laid_out(item, depth + 1) for item in value], "[]"
         wide = sum(map(len, parts)) > _WIDE_ITEM * len(parts)
     else:
         pairs = value.items() if type(value) is dict else value
-        parts, ends = [f"{inline_key(k)}:{laid_out(v, depth + 1)}" for k, v in pairs], "{}"
+        parts, ends = [_entry(k, laid_out(v, depth + 1)) for k, v in pairs], "{}"
         wide = True
     glue = ",\n" if wide and sum(map(len, parts)) > _LINE else ","
     return ends[0] + glue.join(parts) + ends[1]
@@ -121,13 +126,13 @@ def scalar(value: Any) -> str:
         return "null"
     if kind is bool:
         return "true" if value else "false"
+    if kind is Packed:
+        return str(value.text)
     if kind is Ref:
         if value.key is None:
             return f"#{value.section}"
         return f"#{value.section}/{value.key if _KEY.match(value.key) else quote(value.key)}"
-    if kind is Cut:
-        return (value.preview if _INLINE.match(value.preview) else quote(value.preview)) + value.marker
-    return str(value.marker)
+    return quote(value.text) if kind is Shown else str(value.marker)
 
 
 def inline_key(key: str) -> str:
@@ -137,11 +142,8 @@ def inline_key(key: str) -> str:
 
 def cell(value: Any) -> str:
     """A value as it stands between tabs."""
-    kind = type(value)
-    if kind is str:
+    if type(value) is str:
         return value if _CELL.match(value) else quote(value)
-    if kind is Cut:
-        return (value.preview if _CELL.match(value.preview) else quote(value.preview)) + str(value.marker)
     return inline(value)
 
 
@@ -159,12 +161,12 @@ def cells(values: list[Any]) -> list[str]:
 
 def tuples(value: Any, schema: Schema | None) -> str:
     """A value whose objects' keys stand in `schema`: only their values are written, an absent one as nothing."""
-    if schema is None or type(value) is not (list if schema.many else dict):
-        return "" if value is MISSING else inline(value)
-    if schema.many:
+    if schema is not None and schema.many and type(value) is list:
         one = Schema(False, schema.fields)
         return "[" + ",".join([tuples(item, one) for item in value]) + "]"
-    return "[" + ",".join([tuples(value.get(k, MISSING), sub) for k, sub in schema.fields]) + "]"
+    if schema is not None and not schema.many and type(value) is dict:
+        return "[" + ",".join([tuples(value.get(k, MISSING), sub) for k, sub in schema.fields]) + "]"
+    return "" if value is MISSING else inline(value)
 
 
 def schema_text(schema: Schema) -> str:
@@ -247,8 +249,8 @@ class Reader:
                 self.at += 1
 
     def _string(self) -> str:
-        value, self.at = json.decoder.scanstring(self.text, self.at + 1, True)
-        return value
+        value, self.at = _STRINGS.raw_decode(self.text, self.at)
+        return str(value)
 
     def _take(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self.text, self.at)

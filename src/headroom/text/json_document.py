@@ -1,18 +1,20 @@
 """A whole JSON document in its compact form: a header, the document's frame, and numbered sections.
 
 Arrays and maps of like objects become tables, objects that stand in many places become records, long texts stand
-unescaped. `encode` and `decode` are inverse as JSON goes: key order, duplicate keys and the spelling of numbers stay.
+unescaped. `Document.text` and `decode` are inverse as JSON goes: key order, duplicate keys and numbers as written stay.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import is_ as _is
 from typing import Any
 
-from headroom.text.json_columns import dotted
-from headroom.text.json_compact import Gap, Reader, Ref, inline, laid_out
-from headroom.text.json_read import MAX_DEPTH, escape_surrogates, minified_document
+from headroom.text.json_columns import dotted, read_head
+from headroom.text.json_compact import Reader, Ref, Shown, inline, laid_out
+from headroom.text.json_read import MAX_DEPTH, escape_surrogates, minified_document, path_step
 from headroom.text.json_records import Records, extract, resolve
 from headroom.text.json_relations import text_of
 from headroom.text.json_table import Table, read_table, table_of
@@ -21,6 +23,8 @@ _HEADING = re.compile(r"#(\d+): (\d+) (rows|entries|records by|object|lines of t
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x85\u2028\u2029\ud800-\udfff]")
 _TEXT_LINES, _TEXT_SIZE, _MIN_ROWS, _FEW, _ADDRESSES, _HEADING_SIZE = 8, 300, 2, 8, 6, 30
 _START = "[JSON"
+_LIFTED = frozenset((str, dict, list, Shown))
+Thin = Callable[[Table, str, str], list[str]]
 _LEGEND = tuple(
     (re.compile(pattern, re.M), meaning)
     for pattern, meaning in (
@@ -32,7 +36,7 @@ _LEGEND = tuple(
         (r"(?:^|\t)[^\t\n=:]+\?", "a?b=x, a?b~x: the same, in rows that have b"),
         (r":[^\t\n]*<[^\t\n]+>", "a:x<b>y: built from column b"),
         (r"→#", "a→#2: the record of section #2 with that key"),
-        (r"(?:^|\t)[^\t\n=:]*\w[\[{][^\t\n0]", "a[b,c]: objects of which only the values of b and c are written, in brackets"),
+        (r"(?:^|\t)[^\t\n=:]*\w[\[{][^\t\n0]", "a[b,c]: objects as their values of b and c in brackets"),
         (r"\(text\)", "a(text): all strings"),
         (r"^#\d+: \d+ \w+ in \d+ kinds", "a row's letter names its kind"),
     )
@@ -51,10 +55,11 @@ class _Section:
 class _Writer:
     """Takes tables and texts out of a document and numbers them."""
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, lift: bool, known: dict[int, Table], thin: Thin | None) -> None:
         self.next = first
+        self.lift, self.known, self.thin = lift, known, thin
         self.tables: list[_Section] = []
-        self.texts: list[list[str]] = []
+        self.texts: list[str] = []
 
     def number(self) -> int:
         self.next += 1
@@ -62,26 +67,32 @@ class _Writer:
 
     def frame(self, value: Any, path: str, depth: int = 0) -> Any:
         """The value with references where sections took something out."""
-        if type(value) is str:
+        kind = type(value)
+        if kind is str or kind is Shown:
             return self.text(value, path)
-        if type(value) not in (dict, list):
+        if kind is not dict and kind is not list:
             return value
         if depth > MAX_DEPTH:
             raise ValueError("nested too deep")
+        if kind is list and not _LIFTED.intersection(map(type, value)):
+            return value
         table = self.table(value, path) or self.object(value, path)
         if table is not None:
             return table
-        if type(value) is dict:
-            return {k: self.frame(v, f"{path}.{k}", depth + 1) for k, v in value.items()}
-        if not any(type(v) in (str, dict, list) for v in value):
-            return value
+        if kind is dict:
+            return {k: self.frame(v, path + path_step(k), depth + 1) for k, v in value.items()}
         return [self.frame(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(value)]
 
-    def text(self, value: str, path: str) -> str | Ref:
-        if len(value) < _TEXT_SIZE or value.count("\n") < _TEXT_LINES or _UNWRITABLE.search(value):
+    def text(self, value: Any, path: str) -> Any:
+        """A reference to a long text, the value itself where it is none."""
+        if type(value) is Shown:
+            what, text = "shortened text", value.text
+        elif len(value) < _TEXT_SIZE or value.count("\n") < _TEXT_LINES or _UNWRITABLE.search(value):
             return value
-        number, lines = self.number(), value.split("\n")
-        self.texts.append([_heading(number, f"{len(lines)} lines of text", 1, f" at {path}"), *lines])
+        else:
+            what, text = f"{value.count(chr(10)) + 1} lines of text", value
+        number = self.number()
+        self.texts.append(f"{_heading(number, what, 1, f' at {path}')}\n{text}")
         return Ref(number)
 
     def table(self, value: Any, path: str) -> Ref | None:
@@ -90,43 +101,62 @@ class _Writer:
             return None
         literal = ""
         if type(value) is list:
-            if sum(type(v) is dict for v in value) * 2 < len(value):
+            if list(map(type, value)).count(dict) * 2 < len(value):
                 return None
             rows, word = value, "rows"
         else:
-            if not all(type(v) is dict and v for v in value.values()):
+            if set(map(type, value.values())) != {dict} or not all(value.values()):
                 return None
             literal = "key" if not any("key" in v for v in value.values()) else "(key)"
             if any(literal in v for v in value.values()):
                 return None
             rows, word = [{literal: k, **v} for k, v in value.items()], "entries"
-        rows = [self.inside(row, path) for row in rows] if _has_long_text(rows) else rows
-        table = table_of(rows, literal)
-        if table is None or (len(rows) <= _FEW and _longer(table, value)):
-            return None
-        number, count = self.number(), sum(type(row) is not Gap for row in rows)
-        self.tables.append(_section(number, f"{count} {word}", table, f" of {path}"))
+        table = self.known.get(id(value))
+        if table is None:
+            texts = len(self.texts)
+            rows = [self.lifted(row, f"{path}[{i}]") for i, row in enumerate(rows)] if self.lift else rows
+            table = table_of(rows, literal)
+            if table is None or (len(rows) <= _FEW and _longer(table, value)):
+                del self.texts[texts:]
+                return None
+            if len(self.texts) == texts:
+                self.known[id(value)] = table
+        number = self.number()
+        lines = table.lines if self.thin is None else self.thin(table, path, word)
+        self.tables.append(_section(number, f"{len(table.lines)} {word}", table, lines, f" of {path}"))
         return Ref(number)
 
     def object(self, value: Any, path: str) -> Ref | None:
         """A reference to a single object in which many addresses are built from one another."""
-        if type(value) is not dict or sum(type(v) is str and "://" in v for v in value.values()) < _ADDRESSES:
+        if type(value) is not dict or len(value) < _ADDRESSES:
             return None
-        table = table_of([self.inside(value, path)])
+        if sum(type(v) is str and "://" in v for v in value.values()) < _ADDRESSES:
+            return None
+        texts = len(self.texts)
+        table = table_of([self.lifted(value, path) if self.lift else value])
         if table is None or _longer(table, value):
+            del self.texts[texts:]
             return None
         number = self.number()
-        self.tables.append(_section(number, "1 object", table, f" at {path}"))
+        self.tables.append(_section(number, "1 object", table, table.lines, f" at {path}"))
         return Ref(number)
 
-    def inside(self, row: Any, path: str) -> Any:
-        if type(row) is not dict:
-            return row
-        return {k: self.text(v, f"{path}[].{k}") if type(v) is str else v for k, v in row.items()}
+    def lifted(self, value: Any, path: str) -> Any:
+        """The value with references in place of its long texts; the same object where it has none."""
+        kind = type(value)
+        if kind is str or kind is Shown:
+            return self.text(value, path)
+        if kind is dict:
+            made = {k: self.lifted(v, path + path_step(k)) if _may_lift(v) else v for k, v in value.items()}
+            return value if all(map(_is, made.values(), value.values())) else made
+        if kind is list:
+            items = [self.lifted(v, f"{path}[{i}]") if _may_lift(v) else v for i, v in enumerate(value)]
+            return value if all(map(_is, items, value)) else items
+        return value
 
 
-def _has_long_text(rows: list[Any]) -> bool:
-    return any(type(v) is str and len(v) >= _TEXT_SIZE for row in rows if type(row) is dict for v in row.values())
+def _may_lift(value: Any) -> bool:
+    return len(value) >= _TEXT_SIZE if type(value) is str else type(value) in _LIFTED
 
 
 def _longer(table: Table, value: Any) -> bool:
@@ -134,39 +164,53 @@ def _longer(table: Table, value: Any) -> bool:
 
 
 def _heading(number: int, what: str, kinds: int, rest: str) -> str:
-    return f"#{number}: {what}{f' in {kinds} kinds' if kinds > 1 else ''}{rest}".replace("\n", " ")
+    return f"#{number}: {what}{f' in {kinds} kinds' if kinds > 1 else ''}{rest}"
 
 
-def _section(number: int, what: str, table: Table, rest: str) -> _Section:
-    return _Section(_heading(number, what, len(table.heads), rest), table.heads, table.lines)
+def _section(number: int, what: str, table: Table, lines: list[str], rest: str) -> _Section:
+    return _Section(_heading(number, what, len(table.heads), rest), table.heads, lines)
 
 
 def _records(records: Records) -> _Section:
-    table = table_of(list(records.rows.values()), dotted("", records.key))
+    name = dotted("", records.key)
+    table = table_of(list(records.rows.values()), name)
     if table is None:
         raise ValueError("records without a shape")
-    return _section(records.section, f"{len(records.rows)} records by", table, f" {records.key}")
+    return _section(records.section, f"{len(table.lines)} records by", table, table.lines, f" {name}")
 
 
-def encode(value: Any, lines: bool) -> str:
-    """The compact form of a document, or of JSON Lines' list of documents. ValueError for what nests too deep."""
-    pooled, records = extract(value, 1)
-    writer = _Writer(1 + len(records))
-    frame = laid_out(writer.frame(pooled, "$"))
-    parts = [*writer.tables, *map(_records, records)]
-    tables = [line for table in parts for line in (table.heading, *table.heads, *table.lines)]
-    heads = "\n".join([line for table in parts for line in (table.heading, *table.heads)])
-    texts = [line for text in writer.texts for line in text]
-    return escape_surrogates("\n".join([_header(lines, heads, bool(texts)), frame, *tables, *texts]))
+class Document:
+    """A document (or JSON Lines' list of documents) ready to be written, whole or thinned out.
+
+    ValueError for what nests too deep. `lift` is false where no text is long enough to stand by itself.
+    """
+
+    def __init__(self, value: Any, lines: bool, lift: bool = True) -> None:
+        self.frame, self.records = extract(value, 1)
+        self.lines, self.lift = lines, lift
+        self.known: dict[int, Table] = {}
+        self.longest = 0  # rows of the longest table, once written
+
+    def text(self, thin: Thin | None = None, whole: bool = True) -> str:
+        """The compact form. `thin` chooses among a table's lines; `whole` says that nothing was left out before."""
+        writer = _Writer(1 + len(self.records), self.lift, self.known, thin)
+        frame = laid_out(writer.frame(self.frame, "$"))
+        self.longest = max((len(table.lines) for table in writer.tables), default=0)
+        sections = [*writer.tables, *map(_records, self.records)]
+        tables = [line for table in sections for line in (table.heading, *table.heads, *table.lines)]
+        heads = "\n".join([line for table in sections for line in (table.heading, *table.heads)])
+        header = _header(self.lines, heads, bool(writer.texts), whole)
+        return escape_surrogates("\n".join([header, frame, *tables, *writer.texts]))
 
 
-def _header(lines: bool, heads: str, texts: bool) -> str:
+def _header(lines: bool, heads: str, texts: bool, whole: bool) -> str:
     """What the reader must know, of what this document uses."""
-    parts = [f"[JSON{' Lines' if lines else ''} rewritten, nothing left out: quotes only where needed"]
+    left = "nothing left out" if whole else "[… …] says what is left out"
+    parts = [f"{_START}{' Lines' if lines else ''} rewritten, {left}: quotes only where needed"]
     if heads or texts:
         parts.append("#1 stands for section #1")
     if heads:
-        parts.append("a table names its columns, then has one row a line, cells between tabs, an empty cell is an absent key")
+        parts.append("tables: columns, then a row a line, cells between tabs, an empty cell is an absent key")
         parts += [meaning for pattern, meaning in _LEGEND if pattern.search(heads)]
     return "; ".join(parts) + "]"
 
@@ -202,7 +246,8 @@ def _rows(word: str, rows: list[Any], rest: str) -> Any:
     if word == "object":
         return rows[0]
     if word == "records by":
-        return {text_of(row[rest[1:]]): row for row in rows}
+        key = read_head(rest[1:])[0][0]
+        return {text_of(row[key]): row for row in rows}
     out = {}
     for row in rows:
         (_, key), *pairs = row.items()

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_DEPTH = 120
+_SHORT = 20  # items; a longer array of numbers is a series, of which parts may be left out
+_OPEN = frozenset((list, dict))
+_PLAIN_KEY = re.compile(r"[A-Za-z_$][\w$-]*")
 quote = json.encoder.encode_basestring  # a string literal with as few escapes as possible
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -34,6 +37,37 @@ _DECODER = json.JSONDecoder(
 def escape_surrogates(text: str) -> str:
     """JSON text with the lone surrogates in its string literals escaped, so that it can be encoded."""
     return _SURROGATE.sub(lambda m: f"\\u{ord(m.group()):04x}", text) if _SURROGATE.search(text) else text
+
+
+class Packed(NamedTuple):
+    """A short array of nothing but numbers (or such arrays), as its JSON text: coordinates come by the thousand."""
+
+    text: str
+
+
+def packed(value: Any, depth: int = 0) -> Any:
+    """The value with its short arrays of numbers packed. ValueError when it is nested deeper than `MAX_DEPTH`."""
+    kind = type(value)
+    if kind is dict:
+        return {k: packed(v, depth) if type(v) in _OPEN else v for k, v in value.items()}
+    if kind is not list:
+        return value
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deep")
+    kinds = set(map(type, value))
+    if kinds == {bytes} and len(value) <= _SHORT:
+        return Packed(f"[{b','.join(value).decode('ascii')}]")
+    if not kinds & _OPEN:
+        return value
+    items = [packed(v, depth + 1) if type(v) in _OPEN else v for v in value]
+    if len(items) <= _SHORT and set(map(type, items)) == {Packed}:
+        return Packed(f"[{','.join([item.text for item in items])}]")
+    return items
+
+
+def path_step(key: str) -> str:
+    """A key as a JSON path goes on with it: `.key`, or `["any key"]`."""
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{quote(key)}]"
 
 
 def read_json(text: str) -> Any:
@@ -69,7 +103,9 @@ def minified(value: Any, depth: int = 0) -> str:
     if kind is str:
         return quote(value)
     if kind is bytes:
-        return value.decode("ascii")  # type: ignore[no-any-return]
+        return str(value, "ascii")
+    if kind is Packed:
+        return str(value.text)
     if value is None:
         return "null"
     if kind is bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from headroom.text.json_relations import text_of
 
 _MIN_SAVED, _MIN_SIZE, _REPEATS, _MAX_KEY = 3, 40, 1.4, 60
 _NAMES = ("login", "full_name", "username", "slug", "email", "name", "key", "code", "id", "number", "title")
-_CONTAINERS = (dict, list, Pairs)
+_KEY = re.compile(r"(?:id|name|key|login|slug|code|email|title|number|arn|url|uri|href|path|sha|hash|ref)$", re.I)
+_CONTAINERS = frozenset((dict, list, Pairs))
 
 
 @dataclass(slots=True)
@@ -39,16 +41,17 @@ class _Census:
         kind = type(value)
         pairs = kind is Pairs
         items = value.values() if kind is dict else [v for _, v in value] if pairs else value
-        below = [self.token(v, depth + 1) if type(v) in _CONTAINERS else v for v in items]
+        below = items
+        if _CONTAINERS.intersection(map(type, items)):
+            below = [self.token(v, depth + 1) if type(v) in _CONTAINERS else v for v in items]
         keys = tuple(value) if kind is dict else tuple(k for k, _ in value) if pairs else None
         key = (keys, *below)
         known = self.tokens.get(key)
         if known is None:
             known = self.tokens[key] = len(self.tokens) + 2  # 0 and 1 would equal False and True
             self.first[known] = value
-            for item in below:
-                if type(item) is int:
-                    self.uses[item] += 1
+            if below is not items:
+                self.uses.update([item for item in below if type(item) is int])
         self.of[id(value)] = known
         return known
 
@@ -89,7 +92,7 @@ def _worth(tokens: list[int], census: _Census) -> str | None:
         return None
     names: list[str] = []
     for field in found[0]:
-        if {type(d[field]) for d in found} not in ({str}, {bytes}):
+        if not _KEY.search(field) or {type(d[field]) for d in found} not in ({str}, {bytes}):
             continue
         texts = [text_of(d[field]) or "" for d in found]
         if len(set(texts)) == len(texts) and all(texts) and sum(map(len, texts)) <= _MAX_KEY * len(texts):

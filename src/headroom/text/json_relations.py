@@ -13,7 +13,7 @@ from typing import Any
 from headroom.text.json_compact import MISSING, Missing, Ref
 
 Parts = tuple[str, ...]  # literal, base, literal, base, …, literal
-_MIN_TARGET, _MIN_BASE, _MAX_BASES, _MAX_COLUMNS = 24, 3, 6, 400  # what is short is quoted as it stands
+_MIN_TARGET, _MIN_COPY, _MIN_BASE, _MAX_BASES, _MAX_COLUMNS = 24, 4, 3, 6, 400  # what is short stands as it is
 _QUOTED = re.compile(r"(?:^|[._])(?:html_?url|web_?url|perma_?link)$", re.I)  # addresses that people open and pass on
 _PART = re.compile(r"<([^<>]+)>")
 
@@ -75,7 +75,7 @@ def templates(names: Sequence[str], columns: Sequence[Sequence[Any]], literal: s
     single = len(columns[0]) == 1
     texts: list[list[str | None] | None] = [_texts(values) for values in columns]
     usable = [i for i, t in enumerate(texts) if t is not None and "<" not in names[i] and ">" not in names[i]]
-    varied = [i for i in usable if len(set(texts[i] or ())) > 1 or single and len((texts[i] or [""])[0] or "") > 7]
+    varied = [i for i in usable if len(set(texts[i] or ())) > 1 or (single and len((texts[i] or [""])[0] or "") > 7)]
     targets = [
         i for i in varied if names[i] != literal and _is_target(columns[i], single) and not _QUOTED.search(names[i])
     ]
@@ -103,9 +103,9 @@ def _texts(values: Sequence[Any]) -> list[str | None] | None:
     """The column as template texts, None for missing; no list when another kind of value stands in it."""
     kinds = set(map(type, values))
     if kinds == {str}:
-        return list(values)
+        return [*values]
     if kinds == {bytes}:
-        return b"\n".join(values).decode("ascii").split("\n")
+        return [*b"\n".join(values).decode("ascii").split("\n")]
     if not kinds <= {str, bytes, Ref, Missing}:
         return None
     out: list[str | None] = []
@@ -133,7 +133,7 @@ def _explain(
 ) -> Parts | None:
     column = texts[target] or ()
     rows = [i for i, t in enumerate(column) if t is not None]
-    if not rows or _mean(column) < _MIN_TARGET:
+    if not rows or _mean(column) < _MIN_COPY:
         return None
     probes = (rows[0], rows[-1])
     first, last = (column[p] or "" for p in probes)
@@ -146,7 +146,9 @@ def _explain(
     near.sort(key=lambda n: (-len(n[0]), n[2]))
     for start in range(min(len(near), _MAX_BASES)):
         parts = _greedy(first, last, near[start:])
-        if parts is not None and _holds(parts, texts, target):
+        if parts is None or ((len(parts) > 3 or parts[0] or parts[-1]) and _mean(column) < _MIN_TARGET):
+            continue
+        if _holds(parts, texts, target):
             return tuple(p if isinstance(p, str) else names[p] for p in parts)
     return None
 

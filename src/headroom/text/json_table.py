@@ -1,21 +1,22 @@
 """A list of objects as a table: keys once, one row a line, cells between tabs, nothing lost.
 
 The head names the columns in key order, between tabs. What follows a name says what the cells leave out:
-`name=x` every row has x, `name~x` an empty cell means x, `name:a<b>c` built from column b of the row, `name→#2` the cell
-is the key of a record of section 2, `name(text)` cells are strings however they read. Rows of several kinds start with
-their kind's letter; a row that fits none is written whole after a "=".
+`name=x` every row has x, `name~x` an empty cell means x (`name?b=x`, `name?b~x`: in rows that have column b),
+`name:a<b>c` built from column b of the row, `name→#2` the cell is the key of a record of section 2, `name(text)` cells
+are strings however they read. Rows of several kinds start with their kind's letter; a row that fits none is written
+whole after a "=".
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from headroom.text.json_columns import Column, columns_of, kinds_of, put, read_head
-from headroom.text.json_compact import MISSING, Gap, Missing, Reader, Ref, inline, read_cell, schema_text
+from headroom.text.json_compact import MISSING, Missing, Reader, Ref, inline, read_cell, schema_text
 from headroom.text.json_read import quote
 from headroom.text.json_relations import fill, lengthened, read_template, shortened, template_text, templates
 
@@ -26,40 +27,35 @@ _DEFAULT_SHARE, _DEFAULT_ROWS = 0.6, 4
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's head (one for each kind of row) and row lines."""
+    """A table's heads and columns (one of each for each kind of row), its rows' kinds and lines."""
 
     heads: list[str]
     lines: list[str]
+    columns: list[list[Column]]
+    kinds: list[int]
 
 
 def table_of(rows: Sequence[Any], literal: str = "") -> Table | None:
-    """The table of a list, or None for items that share too little. Gaps stand on lines of their own.
+    """The table of a list, or None for items that share too little.
 
     The column named `literal` is never built from others: readers look rows up by it.
     """
-    plain = [row for row in rows if type(row) is not Gap]
-    kinds, of = kinds_of(plain)
-    if not kinds or of.count(-1) * 2 > len(plain) or len(kinds) > 26:
+    keys, kinds = kinds_of(rows)
+    if not keys or kinds.count(-1) * 2 > len(rows) or len(keys) > 26:
         return None
-    lettered = len(kinds) > 1
-    bodies: list[list[str]] = []
     heads: list[str] = []
-    for i, keys in enumerate(kinds):
-        members = [row for row, kind in zip(plain, of, strict=True) if kind == i]
-        specs, body = _encoded(columns_of(members, keys), literal)
-        letter = f"{chr(65 + i)}\t" if lettered else ""
+    bodies: list[Iterator[str]] = []
+    all_columns: list[list[Column]] = []
+    for i, order in enumerate(keys):
+        members = [row for row, kind in zip(rows, kinds, strict=True) if kind == i]
+        columns = columns_of(members, order)
+        specs, body = _encoded(columns, literal)
+        letter = f"{chr(65 + i)}\t" if len(keys) > 1 else ""
         heads.append(letter + "\t".join(specs))
-        bodies.append([letter + line for line in body] if lettered else body)
-    nexts = [iter(body) for body in bodies]
-    kind_of = iter(of)
-    out: list[str] = []
-    for row in rows:
-        if type(row) is Gap:
-            out.append(row.marker)
-            continue
-        kind = next(kind_of)
-        out.append(next(nexts[kind]) if kind >= 0 else "=" + inline(row))
-    return Table(heads, out)
+        bodies.append(iter([letter + line for line in body] if letter else body))
+        all_columns.append(columns)
+    lines = ["=" + inline(row) if kind < 0 else next(bodies[kind]) for row, kind in zip(rows, kinds, strict=True)]
+    return Table(heads, lines, all_columns, kinds)
 
 
 def _encoded(columns: list[Column], literal: str) -> tuple[list[str], list[str]]:

@@ -19,7 +19,12 @@ _SCALE = {
 _PUNCTUATION = re.compile(r"[\W_]+$")
 _LONG_LINE, _MARKER_SIZE = 300, 60
 _KEPT_SHARE, _LISTED_SHARE, _LISTED_OF_KIND = 0.05, 0.12, 0.6
-_FEW_NAMES, _LARGE, _MANY_LINES, _FEW_LINES = 2, 16_000, 3, 6
+_FEW_NAMES, _CATEGORIES, _LINES_A_CATEGORY = 2, 8, 4
+_SAMPLED, _FACTORED, _TELLING, _SHORT_LABEL = 32, 3, 6, 40
+
+# a kind stays whole up to so many lines, in texts of at least so many characters: what is short is read whole
+_WORTH_FOLDING = ((16_000, 3), (4_000, 6), (0, 12))
+_SHORT_TEXT = 4_000
 
 Named = Callable[[int], str | None]
 
@@ -35,8 +40,9 @@ class KindFolder:
 
     A kind is worth folding when it has more than a few lines. The smallest kinds stay whole and the varying parts of
     the next ones are listed, each as far as a small share of the text goes: what is left out without its values is
-    only the mass. `trouble[kind]` tells of warnings and errors: two of those stay, and their values are always listed.
-    `names` holds what to list for lines whose values are not single words.
+    only the mass. In a short text no name is left out at all, only numbers and what can be listed.
+    `trouble[kind]` tells of warnings and errors: two of those stay, and their values are always listed. `names` holds
+    what to list for lines whose values are not single words.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class KindFolder:
         lines: Sequence[str],
         plan: Plan,
         kinds: Kinds,
+        *,
         trouble: Sequence[bool],
         wanted: Collection[int],
         names: Mapping[int, str],
@@ -51,8 +58,9 @@ class KindFolder:
         self.lines, self.plan, self.kinds = lines, plan, kinds
         self.trouble, self.wanted, self.names = trouble, wanted, names
         size = sum(map(len, lines)) + len(lines)
-        self.most = _MANY_LINES if size >= _LARGE else _FEW_LINES
-        self.to_keep, self.to_list = size * _KEPT_SHARE, size * _LISTED_SHARE
+        self.most = next(most for least, most in _WORTH_FOLDING if size >= least)
+        self.short = size < _SHORT_TEXT
+        self.to_keep, self.to_list = size * _KEPT_SHARE, size * (_LISTED_OF_KIND if self.short else _LISTED_SHARE)
 
     def fold(self, candidates: Iterable[int], named: Named) -> set[int]:
         """Fold what can be folded of the lines `candidates`; returns the left-out lines of trouble.
@@ -72,57 +80,100 @@ class KindFolder:
 
     def _fold_kind(self, kind: int, where: list[int], name: str | None) -> list[int]:
         trouble = self.trouble[kind]
-        keep = self._exemplars(where, 2 if trouble else 1)
+        columns = self._varying(kind, where)
+        keep = self._exemplars(where, columns, 2 if trouble else 1)
         gone = [i for i in where if i not in keep]
         size = sum(len(self.lines[i]) + 1 for i in gone)
         cost = size + _MARKER_SIZE * len(gone)
-        if not trouble and cost <= self.to_keep:
+        if not gone or (not trouble and cost <= self.to_keep):
             self.to_keep -= cost
             return []
-        values = None if name else self.values(kind, where)
-        if values is not None and not trouble:
-            written = len(listing([values(i) for i in gone]))
-            if written <= min(self.to_list, size * _LISTED_OF_KIND):
-                self.to_list -= written
-            else:
-                values = None
-        text = name or f"like “{short(self.kinds.templates[kind])}”"
+        places = self._telling(kind, columns)
+        values = None if name else self._affordable(kind, places, gone, size)
+        if self.short and values is None and name is None and places:
+            return []
+        text = name or f"like “{self.label(kind, where[0])}”"
         loss = "repeated messages" if trouble else "lines of kinds already shown"
         reason = self.plan.reason(Why(loss, text, values))
         for i in gone:
             self.plan.of[i] = reason
         return gone if trouble else []
 
-    def _exemplars(self, where: list[int], first: int) -> set[int]:
-        """The lines of a kind that stay: the first ones, the wanted ones, the largest and the smallest quantity."""
+    def label(self, kind: int, line: int) -> str:
+        """What to call a kind: its template, or the beginning of its first line where the template says too little."""
+        template = self.kinds.templates[kind].strip("*_ ")
+        if sum(map(str.isalpha, template)) < _TELLING:
+            return short(self.lines[line], _SHORT_LABEL)
+        return short(self.kinds.templates[kind])
+
+    def _varying(self, kind: int, where: list[int]) -> dict[int, tuple[str, ...]]:
+        """The places of the words that differ among the lines of a kind, each with its words, line by line."""
+        if where[0] in self.names:
+            return {}
+        places = [place for place, word in enumerate(self.kinds.templates[kind].split(" ")) if WILDCARD in word]
+        columns = list(zip(*(self.lines[i].split() for i in where), strict=False))
+        return {p: columns[p] for p in places if p < len(columns) and len(set(columns[p])) > 1}
+
+    def _exemplars(self, where: list[int], columns: dict[int, tuple[str, ...]], first: int) -> set[int]:
+        """The lines of a kind that stay: the first, the wanted, the extreme quantities, one of each rare category.
+
+        A word that takes few values over many lines is a category: a status, a phase. Each of its values stays once.
+        """
         keep = {*where[:first], *(i for i in where if i in self.wanted)}
         if quantity(self.lines[where[0]]) is not None:
             amounts = [(amount, i) for i in where if (amount := quantity(self.lines[i])) is not None]
             keep.add(max(amounts, key=lambda pair: (pair[0], -pair[1]))[1])
             keep.add(min(amounts)[1])
+        for column in columns.values():
+            if len(set(column)) * _LINES_A_CATEGORY <= len(where):
+                seen: dict[str, int] = {}
+                for i, word in zip(where, column, strict=True):
+                    seen.setdefault(word, i)
+                if len(seen) <= _CATEGORIES:
+                    keep.update(seen.values())
         return keep
 
-    def values(self, kind: int, where: list[int]) -> Values | None:
-        """How to read a line's varying names off it; None when only numbers vary, or nothing."""
-        if where[0] in self.names:
-            return lambda i: self.names.get(i, "")
-        places = [place for place, word in enumerate(self.kinds.templates[kind].split(" ")) if WILDCARD in word]
-        rows = [self.lines[i].split() for i in (*where[:12], *where[-12:])]
-        varying = []
-        for place in places:
-            seen = {row[place] for row in rows if place < len(row)}
-            if len(seen) > (1 if self.trouble[kind] else _FEW_NAMES) and not all(map(_PUNCTUATION.match, seen)):
-                varying.append(place)
-        names = [p for p in varying if not is_number(rows[0][p])] or (varying if self.trouble[kind] else [])
-        if not names:
+    def _telling(self, kind: int, columns: dict[int, tuple[str, ...]]) -> list[int]:
+        """The places whose words are worth listing: names; where trouble has none, numbers."""
+        few = 1 if self.trouble[kind] else _FEW_NAMES
+        telling = [p for p, column in columns.items() if len(set(column)) > few and not _PUNCTUATION.match(column[0])]
+        names = [p for p in telling if not is_number(columns[p][0])]
+        return names or (telling if self.trouble[kind] else [])
+
+    def _affordable(self, kind: int, places: list[int], gone: list[int], size: int) -> Values | None:
+        """What to list of the left-out lines: all that varies, else the first name only, else nothing."""
+        for chosen in (places,) if self.short else (places, places[:1]):
+            values = self._reader(gone, chosen)
+            if values is None or self.trouble[kind]:
+                return values
+            most = min(self.to_list, size * _LISTED_OF_KIND)
+            sampled = gone[:: len(gone) // _SAMPLED + 1]
+            if sum(len(values(i)) for i in sampled) * len(gone) / len(sampled) > most * _FACTORED:
+                continue  # not worth writing out: even well factored it would be too long
+            table = {i: values(i) for i in gone}
+            written = len(listing(list(table.values())))
+            if written <= most:
+                self.to_list -= written
+                return table.__getitem__
+        return None
+
+    def _reader(self, where: list[int], places: list[int]) -> Values | None:
+        """How to read a line's varying words off it; None when there are none."""
+        lines, names = self.lines, self.names
+        if where[0] in names:
+            return lambda i: names.get(i, "")
+        if not places:
             return None
-        lines = self.lines
 
         def values(i: int) -> str:
             row = lines[i].split()
-            return " ".join(row[p].rstrip(":,;") for p in names if p < len(row))
+            return " ".join(row[p].rstrip(":,;") for p in places if p < len(row))
 
         return values
+
+    def all_values(self, kind: int, where: list[int]) -> Values | None:
+        """Everything that varies among the lines of a kind, whatever it costs."""
+        return self._reader(where, self._telling(kind, self._varying(kind, where)))
 
 
 def kept(plan: Plan, lines: Iterable[int]) -> list[int]:

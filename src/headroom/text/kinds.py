@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WILDCARD = "*"
@@ -16,12 +16,15 @@ _RARE, _MOST_RARE, _ALIKE, _MERGED_WORDS, _MERGED_PLAIN = 2, 20_000, 8, 12, 2
 
 
 class _Words(dict[str, str]):
-    """Word → itself, or the wildcard when it is a value. A plain 0 stays: "0 errors" is another kind than "3 errors"."""
+    """Word → itself, or the wildcard where it is a value. A plain 0 stays: "0 errors" is not the kind of "3 errors"."""
+
+    def __init__(self, fixed: Callable[[str], bool]) -> None:
+        self.fixed = fixed
 
     def __missing__(self, word: str) -> str:
         if len(word) > _LONGEST_WORD:
             return WILDCARD
-        shape = WILDCARD if _VALUE.search(word) and not _ZERO.match(word) else word
+        shape = WILDCARD if _VALUE.search(word) and not _ZERO.match(word) and not self.fixed(word) else word
         if len(self) < _CACHE:
             self[word] = shape
         return shape
@@ -36,9 +39,9 @@ class Kinds:
     counts: list[int]
 
 
-def kinds_of(lines: Sequence[str], fixed: re.Pattern[str]) -> Kinds:
-    """The kind of every line. Words matching `fixed` are never taken for values when rare kinds are merged."""
-    shape = _Words().__getitem__
+def kinds_of(lines: Sequence[str], fixed: Callable[[str], bool]) -> Kinds:
+    """The kind of every line. Words that are `fixed` are never taken for values."""
+    shape = _Words(fixed).__getitem__
     known: dict[str, int] = {"": -1}
     ids: dict[str, int] = {}
     of: list[int] = []
@@ -70,7 +73,7 @@ def _counted(of: Sequence[int], size: int) -> list[int]:
     return [counts[kind] for kind in range(size)]
 
 
-def _merge_rare(templates: list[str], counts: list[int], fixed: re.Pattern[str]) -> dict[int, str]:
+def _merge_rare(templates: list[str], counts: list[int], fixed: Callable[[str], bool]) -> dict[int, str]:
     """Rare kinds that differ from several others in one plain word, with the template they share.
 
     "Looking for setlocale" and "Looking for getsockname" hold no digit or path to tell that a name varies; that four
@@ -87,7 +90,7 @@ def _merge_rare(templates: list[str], counts: list[int], fixed: re.Pattern[str])
             continue
         plain = len(words) - words.count(WILDCARD)
         for place, word in enumerate(words):
-            if plain > _MERGED_PLAIN and word != WILDCARD and not fixed.search(word):
+            if plain > _MERGED_PLAIN and word != WILDCARD and not fixed(word):
                 words[place] = WILDCARD
                 groups[" ".join(words)].append(kind)
                 words[place] = word

@@ -20,7 +20,9 @@ _NAME = re.compile(
     r"|[\"']?/?(?P<yarn>@?[^@\"'\s]+)@[^\s].*:)$"
 )
 _VERSION = re.compile(r'(?:version = |"version": |version:? )"?([^",\s]+)"?,?$')
-_ON_ONE_LINE = re.compile(r"(?P<go>\S+) (?P<go_version>v\S+?)(?:/go\.mod)? h1:\S+$|(?P<gem>[\w.\-]+) \((?P<gem_version>\d[^)\s]*)\)$")
+_ON_ONE_LINE = re.compile(
+    r"(?P<go>\S+) (?P<go_version>v\S+?)(?:/go\.mod)? h1:\S+$|(?P<gem>[\w.\-]+) \((?P<gem_version>\d[^)\s]*)\)$"
+)
 
 
 def kind_of(path: str) -> str:
@@ -37,26 +39,28 @@ def version_changes(rows: Iterable[tuple[str, str]]) -> list[str]:
     A package that only one side has is "flask 3.1.0 removed" or "flask 3.1.1 added".
     """
     seen: dict[str, tuple[list[str], list[str]]] = {}
-    name = ""
+    names = {"-": "", "+": ""}  # whose entry the old and the new file are in
     for kind, line in rows:
-        line = line.strip()
-        single = _ON_ONE_LINE.match(line)
-        version = None
-        if single:
-            name = single["go"] or single["gem"]
-            found_version = single["go_version"] or single["gem_version"]
-        else:
-            version = _VERSION.match(line)
-            found_version = version[1] if version else ""
-            named = None if version else _NAME.match(line)
-            if named:
-                name = named[named.lastgroup or 0]
-        if kind != " " and found_version and name:
-            sides = seen.setdefault(name, ([], []))
-            side = sides[0] if kind == "-" else sides[1]
-            if found_version not in side:
-                side.append(found_version)
+        name, version = _entry(line.strip())
+        if name:
+            names.update(dict.fromkeys("-+" if kind == " " else kind, name))
+        if version and kind in names and names[kind]:
+            side = seen.setdefault(names[kind], ([], []))["-+".index(kind)]
+            if version not in side:
+                side.append(version)
     return [_change(package, old, new) for package, (old, new) in seen.items() if old != new]
+
+
+def _entry(line: str) -> tuple[str, str]:
+    """The package and the version that a line of a lock file names, "" for what it doesn't."""
+    both = _ON_ONE_LINE.match(line)
+    if both:
+        return both["go"] or both["gem"], both["go_version"] or both["gem_version"]
+    version = _VERSION.match(line)
+    if version:
+        return "", version[1]
+    name = _NAME.match(line)
+    return (name[name.lastgroup or 0] if name else ""), ""
 
 
 def _change(package: str, old: list[str], new: list[str]) -> str:

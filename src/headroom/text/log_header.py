@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from headroom.text.timestamps import CLOCK, STAMP
 
@@ -13,24 +14,45 @@ _LEVELS = {
     "emerg": 3, "emergency": 3, "panic": 3, "failure": 3,
 }  # fmt: skip
 _LETTERS = {"V": 0, "D": 0, "I": 1, "W": 2, "E": 3, "F": 3}
-_NAMES = "|".join(sorted(_LEVELS, key=len, reverse=True))
+_ANY = "|".join(sorted(_LEVELS, key=len, reverse=True))
+_WRITTEN = "|".join(spelling for name in _ANY.split("|") for spelling in (name.upper(), name.title()))
 _WRAPPER = re.compile(r"(?:[\w.-]+ *\| |\[?pods?/[\w./-]+\]? +|\[[\w.-]+/[\w.-]+\] +)?")
-_LEVEL_FIRST = re.compile(rf"[\[(<]?(?i:{_NAMES})[\])>]?(?=[\s:|\]/]|$)")
-_LEVEL_PAIR = re.compile(rf"[\"']?\b(?:level|lvl|severity|levelname|log\.level)[\"']?\s*[=:]\s*[\"']?(?i:({_NAMES}))\b", re.I)
+_LEVEL_FIRST = re.compile(rf"[\[(<]?(?i:{_ANY})[\])>]?(?=[\s:|\]/]|$)")
+_LEVEL_WORD = re.compile("level|lvl|severity", re.IGNORECASE)
+_LEVEL_PAIR = re.compile(
+    rf"[\"']?\b(?:level|lvl|severity|levelname|log\.level)[\"']?\s*[=:]\s*[\"']?({_ANY})\b", re.IGNORECASE
+)
+_LATE_LEVEL = re.compile(r"[ ,|]*(?:[^a-z\s]+ +){0,3}?(INFO|WARN|WARNING|ERROR|SEVERE|FATAL|FAILURE|CRITICAL)(?=[ :,])")
+_JSON_LOG = re.compile(r"\"(?:level|severity|lvl|levelname|log\.level)\"\s*:|\"(?:msg|message|event)\"\s*:\s*\"")
 _STATUS = re.compile(r"\" ([1-5])\d\d (?:\d+|-)")
 _FIELD = re.compile(
     rf"""[\s,|]*(?:
-    (?P<level>[\[(<|]?(?:{"|".join(n.upper() for n in _NAMES.split("|"))}|{"|".join(n.title() for n in _NAMES.split("|"))})[\])>|]?(?=[\s:|\]]|$):?)
-    | (?P<letter>[VDIWEF])(?=\ [\w.$/-]|/)/?
-    | (?P<low>[\[<|](?:{_NAMES})[\]>|])
-    | (?P<free>-{1,3}(?=\s) | \#?\d+(?:\#\d+)?(?=[\s|\]]) | \[[^\[\]]{{0,160}}(?:\[[^\[\]]*\][^\[\]]*)*\](?=[\s:|]|$):? | <[\w.]+> )
-    | (?P<end>[A-Za-z_/][^\s:|\"'=\[\]]*(?:\([^()\s]*\))?(?:\[[^\[\]\s]*\])?(?:\ *:(?=\s|$)|\ *\|(?=\S)|\ (?:\*\d+\ )?-(?=\ )))
+    (?P<level>[\[(<|]?(?:{_WRITTEN})[\])>|]?(?=[\s:|\]]|$):?)
+    | (?P<letter>[VDIWEF])(?=\ [\w.$/-]|/)/?                    # logcat
+    | (?P<low>[\[<|](?:{_ANY})[\]>|])
+    | (?P<free>                                                 # says nothing about the kind of line
+        -{{1,3}}(?=\s)
+        | std(?:out|err)\ [FP](?=\s)                            # CRI
+        | \#?\d+(?:\#\d+)?(?=[\s|\]])                           # process, thread
+        | \[[^\[\]]{{0,160}}(?:\[[^\[\]]*\][^\[\]]*)*\](?=[\s:|]|$):?
+        | <[\w.]+> )
+    | (?P<end>                                                  # program or logger, before the message
+        [A-Za-z_/][^\s:|\"'=\[\]]*(?:\([^()\s]*\))?(?:\[[^\[\]\s]*\])?
+        (?:\ *:(?=\s|$)|\ *\|(?=\S)|\ (?:\*\d+\ )?-(?=\ )))
+    | (?P<source>[\w./-]+:\d+\])                                # glog
     | (?P<dotted>[A-Za-z_][\w$-]*(?:[./][\w$-]+){{2,}})(?=\s|$)
     )""",
     re.VERBOSE,
 )
 _HOST = re.compile(r"[ ,]*([^\s:\[\]\"'=]+) +(?=(?:[^\s:\"'=\[]+(?:\[[^\]\s]*\])?:(?:\s|$)))")
-_BETWEEN = re.compile(r"\S+")
+_NO_LOG = re.compile(
+    r"[-dlbcps][rwxsStT-]{9}"  # a listing
+    r"|\^?[0-9a-f]{7,40}[ |(]"  # a commit
+    r"|[^|]* \| [^|]* \| "  # rows of a table
+    r"|[^,;\t]*\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?Z?[,;\t](?! |\d{3}(?![\d,;]))"
+)
+_QUOTED = re.compile(r"\s*[\[{,]*\s*[\"{]")
+_BETWEEN = re.compile(r"((?:[\[(<\"|]|\w+=\"?)*)\S+")
 _MAX_HEADER = 260
 
 
@@ -51,8 +73,10 @@ class Header:
 def parse(line: str) -> Header:
     """The header of a line; `end` is 0 for a line without time and level (it continues the record before it)."""
     if line[:1] == "{" and line.rstrip()[-1:] == "}":
-        clock = CLOCK.search(line, 0, 1_000)
-        return Header(0, _inner_level(line), "", True, clock.start() if clock else -1)
+        clock, logged = CLOCK.search(line, 0, 1_000), _JSON_LOG.search(line, 0, 1_000) is not None
+        return Header(0, _inner_level(line), "", logged, clock.start() if clock else -1)
+    if _QUOTED.match(line):
+        return Header(0, None, "", False)
     start = _WRAPPER.match(line)
     wrapper = start.end() if start else 0
     at = _after_stamps(line, wrapper)
@@ -65,6 +89,12 @@ def parse(line: str) -> Header:
     if line[wrapper : wrapper + 1] in _LETTERS and line[wrapper + 1 : wrapper + 5].isdigit():
         level = _LETTERS[line[wrapper]]
     return _fields(line, at, level, line[:wrapper])
+
+
+def looks_logged(line: str) -> bool:
+    """Whether a line begins as log lines do; stricter than `parse`: no table, listing or blame."""
+    header = parse(line)
+    return header.stamped and (header.end == 0 or _NO_LOG.match(line) is None)
 
 
 def _fields(line: str, at: int, level: int | None, wrapper: str) -> Header:
@@ -84,7 +114,7 @@ def _fields(line: str, at: int, level: int | None, wrapper: str) -> Header:
             level = _LEVELS[field.group(what).strip("[](){}<>|: ").lower()]
         elif what == "letter":
             level = _LETTERS[field.group(what)[0]]
-        elif what == "dotted":
+        elif what in ("dotted", "source"):
             component += field.group(what)
         elif what == "end":
             component += field.group(what)
@@ -92,6 +122,9 @@ def _fields(line: str, at: int, level: int | None, wrapper: str) -> Header:
             if after is not None and after.lastgroup == "level":
                 at, level = after.end(), _LEVELS[after.group("level").strip("[](){}<>|: ").lower()]
             break
+    late = _LATE_LEVEL.match(line, at) if level is None else None
+    if late is not None:
+        at, level = late.end(), _LEVELS[late.group(1).lower()]
     while at < len(line) and line[at] in " \t":
         at += 1
     clocks = [found.start() for found in CLOCK.finditer(line, 0, at)]
@@ -101,23 +134,34 @@ def _fields(line: str, at: int, level: int | None, wrapper: str) -> Header:
 def _after_stamps(line: str, at: int) -> int | None:
     """The end of the last stamp that still belongs to the header; at most four words may stand before each."""
     end: int | None = None
-    for room in (4, 2, 2):
-        found = STAMP.search(line, at, at + 120)
-        if found is None or len(_BETWEEN.findall(line, at, found.start())) > room:
+    for room in (5, 3, 3):
+        found = _next_stamp(line, at, room)
+        if found is None:
             return end
-        end = at = found.end()
+        end = found
         while end < len(line) and line[end] in "])|,:Z ":
             end += 1
         at = end
     return end
 
 
+def _next_stamp(line: str, at: int, room: int) -> int | None:
+    """The end of a stamp that begins one of the next `room` words."""
+    for word in islice(_BETWEEN.finditer(line, at, at + 120), room):
+        found = STAMP.match(line, word.end(1))
+        if found is None and word.end(1) > word.start(1):  # an uptime or an epoch keeps its bracket
+            found = STAMP.match(line, word.start(1))
+        if found is not None:
+            return found.end()
+    return None
+
+
 def _inner_level(line: str) -> int | None:
     """A level given as a field (`level=warn`, `"severity":"ERROR"`) or an access log's status."""
-    found = _LEVEL_PAIR.search(line, 0, 1_000)
+    found = _LEVEL_PAIR.search(line, 0, 1_000) if _LEVEL_WORD.search(line, 0, 1_000) else None
     if found:
         return _LEVELS[found.group(1).lower()]
-    status = _STATUS.search(line, 0, 2_000)
+    status = _STATUS.search(line, 0, 2_000) if '" ' in line else None
     if status:
         return {"4": 2, "5": 3}.get(status.group(1), 1)
     return None

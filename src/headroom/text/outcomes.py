@@ -5,35 +5,49 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-# A pass, as test runners print it: (a word that must stand somewhere in the text, the whole line's shape).
-_PASSES: tuple[tuple[str, str], ...] = (
-    ("PASSED", r".*\bPASSED(?: +\[ *\d+%\])? *\r?$"),
-    ("✔", r"\s*✔ "),
-    ("✓", r"\s*✓ "),
-    ("√", r"\s*√ "),
-    ("ok ", r"\s*ok \d+\b(?!.*# ?(?:skip|todo|SKIP|TODO))"),
-    ("... ok", r".*\.\.\. ok\r?$"),
-    ("--- PASS", r"\s*--- PASS: "),
-    ("=== ", r"=== (?:RUN|PAUSE|CONT|NAME) "),
+# A pass, as test runners print it: a word that must stand somewhere in the text, and the shape of the line's
+# beginning or of its end.
+_PASS_STARTS: tuple[tuple[str, str], ...] = (
+    ("✔", "✔ "),
+    ("✓", "✓ "),
+    ("√", "√ "),
+    ("ok ", r"ok \d+\b(?!.*# ?(?:skip|todo|SKIP|TODO))"),
+    ("--- PASS", "--- PASS: "),
+    ("=== ", "=== (?:RUN|PAUSE|CONT|NAME) "),
     (" OK ]", r"\[ +OK \] "),
     ("[ RUN ", r"\[ RUN +\] "),
-    ("PASS", r"\s*PASS(?:ED)?:? \S"),
-    ("Passed", r"\s*\d+/\d+ Test +#\d+: .* Passed +\d"),
-    ("Passed", r"\s+Passed \S.*\[[^\]]*\]\r?$"),
+    ("PASS", r"PASS(?:ED)?:? \S"),
+    ("Passed", r"\d+/\d+ Test +#\d+: .* Passed +\d"),
+    ("Passed", r"Passed \S.*\[[^\]]*\]\r?$"),
 )
-_TROUBLE_WORDS = (
-    r"(?:fatal|panic(?:ked)?|exceptions?|traceback|fail(?:s|ed|ing|ures?)?|(?:\w+)?errors?|warn(?:ings?)?|\w+warning|deprecated|"
-    r"cannot|can't|couldn't|unable|undefined|undeclared|missing|invalid|conflict(?:s|ing)?|denied|refused|aborted|killed|"
-    r"timed ?out|timeout|unresolved|unreachable|segfault|segmentation|core dumped|vulnerabilit(?:y|ies)|outdated|"
-    r"unsupported|broken|corrupt(?:ed)?|mismatch|xpass(?:ed)?|rejected|leak(?:ed|s)?|note|hint|help)"
+# marks that other tools print before any item that is done; they are passes where a test runner sums up
+_MARKS = "✔✓√"
+_SUMMED_UP = re.compile(r"\d+ (?:passing|passed|tests?\b)|\bTests?:? +\d|# pass ")
+_PASS_ENDS: tuple[tuple[str, str], ...] = (
+    ("PASSED", r"(?<!\w)PASSED(?: +\[ *\d+%\])? *\r?$"),
+    ("... ok", r"\.\.\. ok\r?$"),
 )
-TROUBLE = re.compile(
-    rf"(?i)(?<![\w.\-/]){_TROUBLE_WORDS}(?![\w/]|\.\w|-\w)|\bnot (?:found|ok|allowed|supported|exist)|could not|✖|✗|✘|❌|⚠|●"
+_TROUBLE_WORDS = frozenset(
+    (
+        "fatal", "panic", "panicked", "panics", "exception", "exceptions", "traceback", "fail", "fails", "failed",
+        "failing", "failure", "failures", "error", "errors", "err", "warn", "warning", "warnings", "deprecated",
+        "deprecation", "cannot", "can't", "couldn't", "unable", "undefined", "undeclared", "missing", "invalid",
+        "conflict", "conflicts", "conflicting", "denied", "refused", "aborted", "killed", "timeout", "unresolved",
+        "unreachable", "segfault", "segmentation", "dumped", "vulnerability", "vulnerabilities", "outdated",
+        "unsupported", "broken", "corrupt", "corrupted", "mismatch", "xpass", "xpassed", "rejected", "leak",
+        "leaks", "leaked", "note", "hint", "help", "not", "never", "✖", "✗", "✘", "×", "❌", "⚠", "●", "critical",
+        "severe", "alert", "emergency", "unexpected", "illegal", "ignored", "skipped", "skip", "skipping",
+        "retry", "retrying", "rollback", "stale",
+    )
 )
+_TROUBLE_ENDS = ("error", "exception", "warning", "failure")
+_CODED = re.compile(r"([a-z]+)[\[(:!]")  # "error[E0382", "error(s", "error:x"
+_EDGES = "[](){}<>:;,.!?*\"'`‘’“”|=-"
 _NOTHING = re.compile(
     r"(?i)\b(?:failures?|errors?|warnings?|failed|skipped|vulnerabilities)\b[:=]? ?\(?0\b|"
     r"\b(?:0|no) (?:\w+ )?(?:failures?|errors?|warnings?|failed|vulnerabilities)\b"
 )
+_CACHE = 50_000
 _PYTEST_BANNER = re.compile(r"=+ .* =+\r?$")
 _SECTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
     ("===", re.compile(r"=+ (?:FAILURES|ERRORS) =+"), _PYTEST_BANNER),
@@ -45,15 +59,53 @@ _SECTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
 )
 
 
-def passes(text: str) -> Callable[[str], object] | None:
+class _Trouble(dict[str, bool]):
+    """Word → whether it tells of trouble by itself."""
+
+    def __missing__(self, word: str) -> bool:
+        plain = word.strip(_EDGES).lower()
+        if not plain.isalpha() and (coded := _CODED.match(plain)) is not None:
+            plain = coded.group(1)
+        trouble = plain in _TROUBLE_WORDS or (plain.endswith(_TROUBLE_ENDS) and plain.isalpha())
+        if len(self) < _CACHE:
+            self[word] = trouble
+        return trouble
+
+
+def passes(text: str) -> Callable[[str], bool] | None:
     """A test for lines that only say that something passed; None when the text holds no such line's word."""
-    shapes = [shape for word, shape in _PASSES if word in text]
-    return re.compile("|".join(f"(?:{shape})" for shape in shapes)).match if shapes else None
+    starts = [shape for word, shape in _PASS_STARTS if word in text]
+    if any(shape[0] in _MARKS for shape in starts) and not _SUMMED_UP.search(text):
+        starts = [shape for shape in starts if shape[0] not in _MARKS]
+    ends = [(word, re.compile(shape).match) for word, shape in _PASS_ENDS if word in text]
+    if not starts and not ends:
+        return None
+    start = re.compile(rf"\s*(?:{'|'.join(starts)})").match if starts else None
+
+    def passed(line: str) -> bool:
+        if start is not None and start(line) is not None:
+            return True
+        for word, end in ends:
+            at = line.rfind(word)
+            if at >= 0 and end(line, at) is not None:
+                return True
+        return False
+
+    return passed
 
 
-def is_trouble(line: str) -> bool:
-    """Whether a line (or a kind's template) speaks of an error, a warning, a failure, by words that stand alone."""
-    return TROUBLE.search(line) is not None and TROUBLE.search(_NOTHING.sub("", line)) is not None
+def trouble_words() -> Callable[[str], bool]:
+    """A test for words that tell of trouble by themselves; it remembers what it was asked."""
+    return _Trouble().__getitem__
+
+
+def troubled(templates: Sequence[str]) -> list[bool]:
+    """Which kinds speak of an error, a warning, a failure: by words that stand alone, not by parts of names."""
+    tells = _Trouble().__getitem__
+    return [
+        any(map(tells, template.split(" "))) and any(map(tells, _NOTHING.sub("", template).split(" ")))
+        for template in templates
+    ]
 
 
 def failure_lines(text: str, lines: Sequence[str]) -> list[bool]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 _BRACES = re.compile(r"\{\d+\.\.\d+\}")
 _RANGE = re.compile(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", re.DOTALL)
 _LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
-_MIN_RUN = 3
+_MIN_RUN = 5
 
 
 def to_tree(rows: Sequence[tuple[str, str]], mark: str = "") -> list[str] | None:
@@ -27,9 +28,9 @@ def to_tree(rows: Sequence[tuple[str, str]], mark: str = "") -> list[str] | None
     """
     paths = [path for path, _ in rows]
     joined = "\n".join(paths)
-    if "\n " in joined or joined[:1] == " " or "/\n" in joined or joined.endswith("/") or _BRACES.search(joined):
+    if not all(map(is_plain, paths)) or (mark and mark in joined):
         return None
-    if "" in paths or (mark and mark in joined):
+    if any(_BRACES.search(rest) for _, rest in rows if rest):
         return None
     split = [path.split("/") for path in paths]
     commons = _common_depths(split)
@@ -40,19 +41,24 @@ def to_tree(rows: Sequence[tuple[str, str]], mark: str = "") -> list[str] | None
         while stack and stack[-1] > shared:
             stack.pop()
         depth = stack[-1] if stack else 0
-        target = _opened(split, commons, i, depth)
+        target = _opened(split, commons, i, depth) if commons[i + 1] > depth else ()
         for end in target:
             lines.append(" " * len(stack) + "/".join(parts[depth:end]) + "/")
             stack.append(end)
             depth = end
         lines.append(" " * len(stack) + "/".join(parts[depth:]) + rows[i][1])
-    return _fold_ranges(lines)
+    return _fold_ranges(lines, mark)
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path can stand in a tree without being taken for one of its signs."""
+    return bool(path) and path[0] not in " >" and path[-1] != "/" and "/ " not in path and not _BRACES.search(path)
 
 
 def _common_depths(split: Sequence[list[str]]) -> list[int]:
     """For each path, how many directories it shares with the one before; one more entry (0) for the end."""
     out = [0]
-    for a, b in zip(split, split[1:], strict=False):
+    for a, b in pairwise(split):
         most = min(len(a), len(b)) - 1
         depth = 0
         while depth < most and a[depth] == b[depth]:
@@ -80,7 +86,7 @@ def _opened(split: Sequence[list[str]], commons: Sequence[int], i: int, depth: i
     return sorted(set(ends))
 
 
-def _fold_ranges(lines: list[str]) -> list[str]:
+def _fold_ranges(lines: list[str], mark: str) -> list[str]:
     """Runs of lines that differ in their last number only, which counts up by one, in one line."""
     out: list[str] = []
     first = last = ""
@@ -95,12 +101,13 @@ def _fold_ranges(lines: list[str]) -> list[str]:
         run.clear()
 
     for line in lines:
-        match = _LAST_NUMBER.search(line) if not line.endswith("/") else None
+        path, sign, rest = line.partition(mark) if mark else (line, "", "")
+        match = _LAST_NUMBER.search(path) if sign or not line.endswith("/") else None
         if match is None or len(match[0]) > 15 or not match[0].isascii():
             close()
             out.append(line)
             continue
-        number, before, after = match[0], line[: match.start()], line[match.end() :]
+        number, before, after = match[0], path[: match.start()], path[match.end() :] + sign + rest
         if run and before == head and after == tail and number == str(int(last) + 1).zfill(len(last)):
             last = number
         else:

@@ -10,12 +10,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from headroom.text.columns import simplify
-from headroom.text.layout import Cells, Fit, Layout, Slot, clean_names, fit_words, letters, spread
+from headroom.text.cells import join_words, simplify
+from headroom.text.fitting import Fit, fit_words
+from headroom.text.layout import Cells, Layout, Slot, clean_names, letters, spread
 from headroom.text.rowcode import Placed
 
 _KEY = re.compile(r"\s*(?:[^\s:=|][^:=|]{0,60}?\s*(?::|=|\|)(?=\s|$)|[A-Z]\w+(?= 0x|\s*$))")
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d+|-{2,}")
 _MIN_ALIKE = 3
 _MAX_FORMS = 200
 _MAX_LINES = 400
@@ -26,7 +27,7 @@ def split_records(lines: Sequence[str]) -> list[tuple[int, int]]:
     starts = _by_blank(lines)
     if len(starts) < 2 * _MIN_ALIKE or len(lines) > _MAX_LINES * len(starts):
         starts = _by_first_key(lines)
-    return list(zip(starts, [*starts[1:], len(lines)], strict=True))
+    return list(zip(starts, [*starts[1:], len(lines)], strict=False))
 
 
 def _by_blank(lines: Sequence[str]) -> list[int]:
@@ -75,7 +76,8 @@ def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> tuple[
 
 def _fit_form(group: Sequence[Sequence[str]], texts: Sequence[str]) -> Fit | None:
     """One layout for records that have the same keys: each line of it is fitted by itself."""
-    literals, slots = [""], []
+    literals = [""]
+    slots: list[Slot] = []
     columns: list[Sequence[str | None]] = []
     taken: frozenset[str] = frozenset()
     for number, column in enumerate(zip(*group, strict=True)):
@@ -84,17 +86,17 @@ def _fit_form(group: Sequence[Sequence[str]], texts: Sequence[str]) -> Fit | Non
         if column.count(column[0]) == len(column):
             literals[-1] += column[0]
             continue
-        layout, rows = _fit_line(column, taken)
+        layout, found = _fit_line(column, taken)
         taken |= frozenset(layout.names)
         literals[-1] += layout.literals[0]
         literals += layout.literals[1:]
         slots += layout.slots
         empty = (None,) * len(layout.names)
-        columns += zip(*[row if row is not None else empty for row in rows], strict=True)
+        columns += zip(*[row if row is not None else empty for row in found], strict=True)
     if not slots:
         return Fit(Layout(tuple(literals), ()), [()] * len(group))
-    rows = [row if None not in row else None for row in zip(*columns, strict=True)]
-    return Fit(Layout(tuple(literals), tuple(slots)), rows)  # type: ignore[arg-type]
+    rows: list[Cells | None] = [None if None in row else row for row in zip(*columns, strict=True)]
+    return Fit(Layout(tuple(literals), tuple(slots)), rows)
 
 
 def _fit_line(column: tuple[str, ...], taken: frozenset[str]) -> tuple[Layout, list[Cells | None]]:
@@ -111,9 +113,10 @@ def _fit_line(column: tuple[str, ...], taken: frozenset[str]) -> tuple[Layout, l
     if fit is None or fit.covered < len(column):
         return plain, rows
     layout, cut = simplify(fit.layout, [row for row in fit.rows if row is not None])
+    layout, cut = join_words(layout, cut)
     names = dict(zip(layout.names, clean_names([name] * len(layout.names), taken), strict=True))
     renamed = Layout(layout.literals, tuple(Slot(names[s.name], s.align, s.width) for s in layout.slots))
-    if len(names) >= words - 1 or renamed.needs_widest:
+    if renamed.needs_widest or not cut:
         return plain, rows
     return renamed, list(zip(*cut, strict=True))
 

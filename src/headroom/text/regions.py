@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from headroom.text import rowcode
-from headroom.text.layout import Cells, Fit, Layout, fit_gutters, fit_split, fit_words, spread
+from headroom.text.fitting import Fit, fit_gutters, fit_split, fit_words
+from headroom.text.layout import Cells, Layout, Slot, spread
+from headroom.text.paths import is_plain
 from headroom.text.rowcode import Placed
 from headroom.tokens import count_tokens
 
 _MIN_ROWS = 4
+_MIN_PATHS = 40
 _MIN_COVER = 0.6
 _DEPTH = 4
 _WORTH = 0.96
+_CHOICE = 200
 _PIPE = re.compile(r"(?<!\\)\|")
-_TITLE = re.compile(r"[A-Z%#(][A-Za-z%/_()#:.+-]*|[a-z]{1,3}|-")
+_TITLE = re.compile(r"[A-Z%#(][A-Za-z%/_()#:.+-]*")
+_TITLE_WORD = re.compile(r"[a-z_]{1,12}|-")
 _GAP = re.compile(r" {2,}|\t")
 
 
@@ -49,7 +55,7 @@ def regions(lines: Sequence[str]) -> list[Region]:
     out: list[Region] = []
     start = 0
     for i in range(len(lines) + 1):
-        if i < len(lines) and lines[i].strip() and not (i - start >= _MIN_ROWS and _heads(lines[i])):
+        if i < len(lines) and lines[i].strip() and not (i - start >= _MIN_ROWS and heads_table(lines[i])):
             continue
         if i - start >= _MIN_ROWS:
             _find(lines, start, i, out, _DEPTH)
@@ -57,9 +63,9 @@ def regions(lines: Sequence[str]) -> list[Region]:
     return out
 
 
-def _heads(line: str) -> bool:
+def heads_table(line: str) -> bool:
     """Whether a line is surely the titles of another table, though no blank line stands before it."""
-    return line[:1].isupper() and len(_GAP.findall(line.strip())) > 1 and _titles(line)
+    return line.lstrip()[:1].isupper() and len(_GAP.findall(line.strip())) > 0 and _titles(line)
 
 
 def _find(lines: Sequence[str], start: int, end: int, out: list[Region], depth: int) -> None:
@@ -75,42 +81,61 @@ def _find(lines: Sequence[str], start: int, end: int, out: list[Region], depth: 
 
 
 def _best(lines: Sequence[str], start: int, end: int) -> Region | None:
+    """The best layout for the stretch; on a long one the choice is made on a sample of it."""
     part = lines[start:end]
+    some = part
+    if len(part) > 2 * _CHOICE:
+        some = [*part[:2], *(part[i] for i in spread(len(part), _CHOICE) if i > 1)]
+    chosen: _Way | None = None
     best: Region | None = None
     best_gain = 0
-    for fit, header in _fits(part):
-        region = _trimmed(fit, start, header)
-        if region is None:
-            continue
-        gain = _gain(region)
+    for way in _ways(some):
+        region = _trimmed(way.fit(some), start, way.header)
+        gain = _gain(region) if region else 0
         if gain > best_gain:
-            best, best_gain = region, gain
-    return best
+            chosen, best, best_gain = way, region, gain
+            if way.sure:
+                break
+    if chosen is None or some is part:
+        return best
+    return _trimmed(chosen.fit(part), start, chosen.header)
 
 
-def _fits(part: Sequence[str]) -> list[tuple[Fit, str]]:
-    found: list[tuple[Fit | None, str]] = []
-    skip = _header_line(part)
-    header = part[skip] if skip >= 0 else ""
-    if len(part) <= skip + _MIN_ROWS:
-        return []
+@dataclass(slots=True)
+class _Way:
+    """One way to read a stretch: how to fit lines, how many lines stand above the rows, whether to look no further."""
+
+    read: Callable[[Sequence[str]], Fit | None]
+    skip: int
+    header: str
+    sure: bool = False
+
+    def fit(self, part: Sequence[str]) -> Fit | None:
+        fit = self.read(part[self.skip :])
+        if fit is not None:
+            fit.rows[:0] = [None] * self.skip
+        return fit
+
+
+def _ways(part: Sequence[str]) -> Iterator[_Way]:
+    """The readings worth trying, the surest first."""
+    skip = _header_line(part) + 1
+    header = part[skip - 1] if skip else ""
+    if len(part) < skip + _MIN_ROWS:
+        return
     sample = [part[i] for i in spread(len(part), 60)]
     if sum("|" in line for line in sample) > len(sample) * 0.7:
-        names = _PIPE.split(part[0].strip("| ")) if part[0].count("|") > 1 else []
         split = _PIPE.split if any("\\|" in line for line in sample) else _by_pipe
-        fit = fit_split(part, split, "|", names)
-        if fit is not None and fit.covered >= len(part) * 0.8:
-            return [(fit, part[0])]
-    gapped = sum(_GAP.search(line.strip()) is not None for line in sample)
-    if gapped >= len(sample) * 0.5:
-        found.append((_shifted(fit_gutters(part[skip + 1 :], header), skip + 1), header))
+        titles = split(part[0])
+        yield _Way(lambda lines: fit_split(lines, split, "|", titles), 0, part[0], sure=len(titles) > 2)
+    if sum(_GAP.search(line.strip()) is not None for line in sample) >= len(sample) * 0.5:
+        yield _Way(lambda lines: fit_gutters(lines, header), skip, header)
     counts = Counter(len(line.split()) for line in sample)
     least = sorted(counts.elements())[len(sample) // 10]
-    titles = header.split()
-    for count in sorted({least, counts.most_common(1)[0][0], len(titles)}):
-        if sum(n for c, n in counts.items() if c >= count) >= len(sample) * _MIN_COVER:
-            found.append((_shifted(fit_words(part[skip + 1 :], count, titles), skip + 1), header))
-    return [(fit, header) for fit, header in found if fit is not None]
+    names = header.split()
+    for count in sorted({least, counts.most_common(1)[0][0], len(names)}):
+        if count > 1 and sum(n for c, n in counts.items() if c >= count) >= len(sample) * _MIN_COVER:
+            yield _Way(partial(fit_words, count=count, names=names), skip, header)
 
 
 def _by_pipe(line: str) -> list[str]:
@@ -125,15 +150,15 @@ def _header_line(part: Sequence[str]) -> int:
 def _titles(line: str) -> bool:
     """Whether a line reads like column titles: words in capitals or with a capital, no numbers."""
     words = line.split()
-    return len(words) > 1 and all(_TITLE.fullmatch(word) for word in words)
+    titles = sum(_TITLE.fullmatch(word) is not None for word in words)
+    small = sum(_TITLE_WORD.fullmatch(word) is not None for word in words)
+    return len(words) > 1 and titles + small == len(words) and titles > 2 * small
 
 
-def _shifted(fit: Fit | None, by: int) -> Fit | None:
-    return fit and Fit(fit.layout, [None] * by + fit.rows)
-
-
-def _trimmed(fit: Fit, start: int, header: str) -> Region | None:
+def _trimmed(fit: Fit | None, start: int, header: str) -> Region | None:
     """The densest part of the stretch: from the first row on, until rows become rare."""
+    if fit is None:
+        return None
     rows = fit.rows
     hits = [i for i, row in enumerate(rows) if row is not None]
     if len(hits) < _MIN_ROWS:
@@ -155,10 +180,12 @@ def _gain(region: Region) -> int:
     """Characters saved, roughly: padding and literals of each row, less a separator for each cell."""
     cells = [row for row in region.rows if row is not None]
     sample = [cells[i] for i in spread(len(cells), 80)]
-    coded = rowcode.encode([Placed("", 0, row) for row in sample], [region.layout])
-    if coded is None:
-        return 0
-    body = sum(len(_narrow(line)) for line in coded[1:])
+    body = 0
+    for column in zip(*sample, strict=True):
+        value, uses = Counter(column).most_common(1)[0]
+        if uses < len(sample):
+            size = len(_narrow("|".join(column)))
+            body += size - uses * len(value) if 2 * uses > len(sample) else size
     printed = sum(len(_narrow(line)) for line in map(region.layout.printer(region.layout.widest(sample)), sample))
     return (printed - body) * len(cells) // len(sample) - len(region.layout.spec())
 
@@ -167,10 +194,47 @@ def _narrow(line: str) -> str:
     return _GAP.sub("  ", line)
 
 
-def coded(region: Region, lines: Sequence[str], mark: str = "", stateless: bool = False) -> list[str] | None:
-    """The region as coded rows, or None where that is not smaller."""
-    out = rowcode.encode(region.placed(lines), [region.layout], mark=mark, stateless=stateless)
-    if out is None:
-        return None
-    before = count_tokens("\n".join(lines[region.start : region.end]))
-    return out if count_tokens("\n".join(out)) < before * _WORTH else None
+def coded(region: Region, lines: Sequence[str], tree: str = "") -> list[str] | None:
+    """The region as coded rows, `tree` being the column of paths to factor; None where that is not smaller."""
+    units = region.placed(lines)
+    if tree:
+        at = region.layout.names.index(tree)
+        units = [u if u.form < 0 or is_plain(u.cells[at]) else Placed(u.text) for u in units]
+    out = rowcode.encode(units, [region.layout], tree=tree)
+    return out if out is not None and _is_smaller(out, lines[region.start : region.end]) else None
+
+
+def _is_smaller(coded_lines: Sequence[str], printed: Sequence[str]) -> bool:
+    """Whether tokens are won; plain where a third of the characters that are no padding went."""
+    after, before = "\n".join(coded_lines), "\n".join(printed)
+    if 3 * len(after) < 2 * len(_narrow(before)):
+        return True
+    return count_tokens(after) < count_tokens(before) * _WORTH
+
+
+def path_column(region: Region) -> str:
+    """The column that holds paths in most of its rows, or ""."""
+    rows = [row for row in region.rows if row is not None]
+    sample = [rows[i] for i in spread(len(rows), 80)]
+    for name, column in zip(region.layout.names, zip(*sample, strict=True), strict=True):
+        if sum("/" in cell and "://" not in cell for cell in column) > len(column) * 0.6:
+            return name
+    return ""
+
+
+def path_lists(lines: Sequence[str]) -> list[Region]:
+    """Stretches of lines that are nothing but paths."""
+    out: list[Region] = []
+    start = 0
+    layout = Layout(("", ""), (Slot("path"),))
+    for i in range(len(lines) + 1):
+        if i < len(lines) and _is_path(lines[i]):
+            continue
+        if i - start >= _MIN_PATHS and "/" in lines[start] + lines[(start + i) // 2] + lines[i - 1]:
+            out.append(Region(start, i, layout, [(line,) for line in lines[start:i]]))
+        start = i + 1
+    return out
+
+
+def _is_path(line: str) -> bool:
+    return bool(line) and " " not in line and "\t" not in line and is_plain(line)

@@ -51,7 +51,7 @@ def repeated_blocks(lines: Sequence[str], usable: Sequence[bool], least: int = 8
 
 
 def adjacent_repeats(lines: Sequence[str]) -> Iterator[Repeat]:
-    """A line, or a block of up to 64 lines, that follows itself at once, however often; the first copy is the source."""
+    """A line, or a block of up to 64 lines, that follows itself at once; its first copy is the source."""
     last: dict[str, int] = {}
     i, count = 0, len(lines)
     while i < count:
@@ -87,22 +87,23 @@ def fold_repeats(text: str) -> str | None:
     blocks = {block.start: block for block in repeated_blocks(lines, usable)}
     if not adjacent and not blocks:
         return None
-    opening, closing = signs
+    opening, closing = signs[0], signs[1]
     out = [
-        f"[repeats folded: {opening}×N{closing} after a line: that line N times in a row; {opening}M lines ×N{closing}: the M lines "
-        f"above N times; {opening}M lines from A{closing}: the M lines that begin at line A of the text again]"
+        f"[repeats folded: {opening}×N{closing} after a line: that line N times in a row; "
+        f"{opening}M lines ×N{closing}: the M lines above N times; "
+        f"{opening}M lines from A{closing}: the M lines that begin at line A of the text again]"
     ]
     i = 0
     while i < len(lines):
-        run, block = adjacent.get(i), blocks.get(i)
-        if run is not None:
-            size = run.start - run.source
-            times = (run.end - run.start) // size + 1
+        again, block = adjacent.get(i), blocks.get(i)
+        if again is not None:
+            size = again.start - again.source
+            times = (again.end - again.start) // size + 1
             if size == 1:
                 out[-1] += f"{opening}×{times}{closing}"
             else:
                 out.append(f"{opening}{size} lines ×{times}{closing}")
-            i = run.end
+            i = again.end
         elif block is not None:
             out.append(f"{opening}{block.end - block.start} lines from {block.source + 1}{closing}")
             i = block.end

@@ -16,11 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from headroom.text.columns import Coding, Column, code, restore, simplify
-from headroom.text.layout import Cells, Layout, letters, parse
+from headroom.text.cells import frequent, join_words, simplify
+from headroom.text.columns import Coding, code, restore
+from headroom.text.layout import Cells, Column, Layout, letters, parse
 from headroom.text.paths import from_tree, to_tree
 
 START = "[table: the next "
+PARTS = "[table: rows follow"
 _HEADER = re.compile(r"^\[table: the next (\d+) lines", re.MULTILINE)
 _MARKS = ("|", "\t", ",", ";", "~", "^", "¦")
 _RAW = ">"
@@ -28,7 +30,7 @@ _TREE = 'a path whose line ends in "/" holds the deeper indented ones below it, 
 _DECODER = json.JSONDecoder()
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A coded table that does not follow the grammar."""
 
 
@@ -47,20 +49,29 @@ class _Form:
     coding: Coding
     names: list[str]
     columns: list[Column]
+    rows: int = 0
     tree: str = ""
 
 
 def encode(
-    units: Sequence[Placed], layouts: Sequence[Layout], *, stateless: bool = False, tree: str = "", mark: str = ""
+    units: Sequence[Placed], layouts: Sequence[Layout], *, tree: str = "", parts: bool = False, counter: str = ""
 ) -> list[str] | None:
     """The coded lines, the header first, or None where no separator is free.
 
-    `tree` names a column of paths to be factored (first and only layout). `mark` is the separator to prefer.
+    `tree` names a column of paths to be factored (first and only layout), `counter` one of line numbers, of which every
+    tenth is enough. `parts` makes rows that can be read without the ones above and a header that does not count them,
+    for texts that lose lines.
     """
     if any(u.text.startswith(START) or "\n[table: " in u.text for u in units if u.form < 0):
         return None
-    forms = [_form([u.cells for u in units if u.form == i], layout, stateless, tree) for i, layout in enumerate(layouts)]
-    mark = _free_mark(forms, mark)
+    cells: list[list[Cells]] = [[] for _ in layouts]
+    for unit in units:
+        if unit.form >= 0:
+            cells[unit.form].append(unit.cells)
+    if not all(cells):
+        return None
+    forms = [_form(rows, layout, parts, tree, counter) for rows, layout in zip(cells, layouts, strict=True)]
+    mark = _free_mark(forms)
     if not mark:
         return None
     rows = _rows(units, forms, mark)
@@ -69,26 +80,29 @@ def encode(
     clauses = [f"cells are split by {_quoted(mark)}"] if len(forms) > 1 or len(forms[0].names) > 1 else []
     several = len(forms) > 1
     clauses += [_clauses(form, letters(i).upper() if several else "") for i, form in enumerate(forms)]
-    return ["; ".join([f"{START}{len(rows)} lines", *clauses]) + "]", *rows]
+    start = PARTS if parts else f"{START}{len(rows)} lines"
+    return ["; ".join([start, *clauses]) + "]", *rows]
 
 
-def _form(rows: list[Cells], layout: Layout, stateless: bool, tree: str) -> _Form:
-    layout, columns = simplify(layout, rows) if rows else (layout, [])
+def _form(rows: list[Cells], layout: Layout, stateless: bool, tree: str, counter: str) -> _Form:
+    layout, columns = simplify(layout, rows)
+    if columns:
+        layout, columns = join_words(layout, columns, (tree, counter, *frequent(layout.names, columns)))
     names = layout.names
     if tree not in names or not columns:
-        return _Form(layout, *code(names, columns, stateless))
+        return _Form(layout, *code(names, columns, stateless, counter), len(rows))
     at = names.index(tree)
     paths = columns[at]
-    coding, kept, coded = code([n for n in names if n != tree], columns[:at] + columns[at + 1 :], stateless)
-    return _Form(layout, coding, [tree, *kept], [paths, *coded], tree)
+    coding, kept, coded = code([n for n in names if n != tree], columns[:at] + columns[at + 1 :], stateless, counter)
+    return _Form(layout, coding, [tree, *kept], [paths, *coded], len(rows), tree)
 
 
-def _free_mark(forms: Sequence[_Form], prefer: str) -> str:
-    """A separator that stands in no cell but the last one of a row."""
-    for mark in dict.fromkeys((prefer or _MARKS[0], *_MARKS)):
-        if not any(mark in "\0".join(column) for form in forms for column in form.columns[:-1]):
-            return mark
-    return ""
+def _free_mark(forms: Sequence[_Form]) -> str:
+    """A separator that stands in no cell but the last one of a row; a blank where no other cell is empty."""
+    inner = ["\0".join(column) for form in forms for column in form.columns[:-1]]
+    if not any(form.tree for form in forms) and not any(" " in x or "\0\0" in f"\0{x}\0" for x in inner):
+        return " "
+    return next((mark for mark in _MARKS if not any(mark in x for x in inner)), "")
 
 
 def _rows(units: Sequence[Placed], forms: Sequence[_Form], mark: str) -> list[str] | None:
@@ -100,8 +114,8 @@ def _rows(units: Sequence[Placed], forms: Sequence[_Form], mark: str) -> list[st
             return _tree_rows(units, form, mark)
         columns: list[Sequence[str]] = list(form.columns)
         if several:
-            columns.insert(0, [letters(i).upper()] * (len(columns[0]) if columns else sum(u.form == i for u in units)))
-        rows = _joined(columns, mark) if columns else [""] * sum(u.form == i for u in units)
+            columns.insert(0, [letters(i).upper()] * form.rows)
+        rows = _joined(columns, mark) if columns else [""] * form.rows
         coded.append(iter(rows))
     out: list[str] = []
     widest = any(form.layout.needs_widest for form in forms)
@@ -161,9 +175,11 @@ def _clauses(form: _Form, letter: str) -> str:
         said.append("blank repeats the row above in " + ", ".join(coding.above))
     if coding.counts:
         said.append("blank counts up by 1 in " + ", ".join(coding.counts))
+    if coding.same:
+        said.append("a blank " + ", a blank ".join(f"{n} is as {other}" for n, other in coding.same.items()))
     for key, (follow, table) in coding.lookups.items():
         values = {k: v[0] if len(follow) == 1 else list(v) for k, v in table.items()}
-        said.append(f"{key} gives {', '.join(follow)}: {json.dumps(values, ensure_ascii=False, separators=(', ', ': '))}")
+        said.append(f"{key} gives {', '.join(follow)}: {json.dumps(values, ensure_ascii=False)}")
     if form.tree:
         said.append(_TREE)
     return "; ".join(said)
@@ -192,11 +208,11 @@ def _read_header(text: str, start: int, count: int) -> tuple[_Header, int]:
             form = _Form(layout, Coding(), list(layout.names), [])
             header.forms[match[1] or ""] = form
         elif form is None:
-            raise Unreadable("clause before layout")
+            raise UnreadableError("clause before layout")
         else:
             at = _read_clause(text, at, form)
     if not text.startswith("]", at) or not header.forms:
-        raise Unreadable("header")
+        raise UnreadableError("header")
     return header, at + 1
 
 
@@ -235,9 +251,13 @@ def _read_clause(text: str, at: int, form: _Form) -> int:
         while match := re.compile(r"(?:s |, )([^=]+)=").match(text, at):
             coding.usual[match[1]], at = _string(text, match.end())
         return at
+    if text.startswith("a blank ", at):
+        while match := re.compile(r"(?:, )?a blank ([^,;=:\]\[\"]+?) is as ([^,;=:\]\[\"]+)").match(text, at):
+            coding.same[match[1]], at = match[2], match.end()
+        return at
     match = re.compile(r"([^;:\"]+?) gives ").match(text, at)
     if not match:
-        raise Unreadable("clause")
+        raise UnreadableError("clause")
     follow, at = _names(text, match.end())
     table, at = _DECODER.raw_decode(text, at + 2)
     coding.lookups[match[1]] = tuple(follow), {k: (v,) if isinstance(v, str) else tuple(v) for k, v in table.items()}
@@ -247,7 +267,7 @@ def _read_clause(text: str, at: int, form: _Form) -> int:
 def _string(text: str, at: int) -> tuple[str, int]:
     value, end = _DECODER.raw_decode(text, at)
     if not isinstance(value, str):
-        raise Unreadable("string")
+        raise UnreadableError("string")
     return value, end
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
 
-from headroom.text.templates import SLOT, SLOT_SIGN, words
+from headroom.text.templates import SLOT, SLOT_SIGN, word_spans, words
 
 _NUMBER = re.compile(r"[^\w-]*0([A-Za-z%µ]{0,6})[.:;!?]*$")
 _LABEL = re.compile(r"[A-Za-z_][\w.\-/]*[:#]?$")
-_UNIT = re.compile(r"(?:bytes?|[KMGT]i?B|[mnuµ]?s|secs?|seconds?|min(?:utes?|s)?|h(?:ours?)?|days?|times?|lines?|%)[.:]?$")
-_FEW, _VALUE_WIDTH, _RARE_TOTAL, _RARE_DISTINCT, _CUT_FROM = 3, 40, 20, 8, 3
+_UNIT = re.compile(
+    r"(?:bytes?|[KMGT]i?B|[mnuµ]?s|secs?|seconds?|min(?:utes?|s)?|h(?:ours?)?|days?|times?|lines?|%)[.:]?$"
+)
+_EXTREME = re.compile(
+    r"\b(?:larg|small|great|high|low|long|short|slow|fast|big|quick)est\b"
+    r"|\b(?:max|min)(?:imum|imal)?\b|\b(?:most|least|peak|outlier)\b",
+    re.IGNORECASE,
+)
+_FEW, _VALUE_WIDTH, _RARE_TOTAL, _RARE_DISTINCT, _CUT_FROM, _FEW_FIRST, _PROBE = 3, 60, 20, 8, 3, 12, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +32,11 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place whose values differ: the words before it and a unit after it, the counts of its values, and for numbers their extremes.
+    """One place whose values differ: the word before it, a unit after it, its values' counts (none for many numbers).
 
     `lowest` and `highest` are (value as written, line index), None where the values are not numbers. `notable` are
-    the lines of far outliers and of values that are rare among few.
+    the lines of far outliers and of values that are rare among few. `first` is the first line of each of at most a
+    dozen values that are not numbers.
     """
 
     label: str
@@ -38,142 +45,136 @@ class Slot:
     lowest: tuple[str, int] | None = None
     highest: tuple[str, int] | None = None
     notable: tuple[int, ...] = ()
+    first: dict[str, int] = field(default_factory=dict)
 
 
 def slots(variants: Sequence[Variant], lines: Sequence[str]) -> Iterator[Slot]:
     """The places that vary, left to right; none when the shapes have different numbers of words."""
     rows = [words(variant.message) for variant in variants]
-    if len({len(row) for row in rows}) != 1:
+    width = len(rows[0])
+    if any(len(row) != width for row in rows):
         return
-    order: list[int] = []
-    columns = [_columns(variant, lines, order) for variant in variants]
-    sizes = [sum(map(len, variant.layouts)) for variant in variants]
-    used = [0] * len(rows)
-    label = ""
-    for place in range(len(rows[0])):
-        tokens = [row[place] for row in rows]
-        if SLOT_SIGN not in tokens[0] and all(token == tokens[0] for token in tokens):
-            label = tokens[0]
+    tokens = [list(dict.fromkeys(column)) for column in zip(*rows, strict=True)]
+    varying = [place for place in range(width) if len(tokens[place]) > 1 or SLOT_SIGN in tokens[place][0]]
+    columns, order = _columns(variants, lines, varying, width)
+    for place in varying:
+        values = columns[place]
+        if values.count(values[0]) == len(values):
             continue
-        values: list[str] = []
-        for n, token in enumerate(tokens):
-            holes = token.count(SLOT_SIGN)
-            values += _filled(token, columns[n][used[n] : used[n] + holes], sizes[n])
-            used[n] += holes
-        counts = Counter(values)
-        if len(counts) > 1:
-            numeric = all(_NUMBER.match(token) for token in tokens)
-            after = rows[0][place + 1] if place + 1 < len(rows[0]) else ""
-            yield _slot(label, after if numeric and _UNIT.match(after) else "", counts, values, order, numeric=numeric)
-        label = ""
+        before = tokens[place - 1] if place else [""]
+        label = before[0].strip("-:#") if len(before) == 1 and _LABEL.match(before[0]) else ""
+        if all(_NUMBER.match(token) for token in tokens[place]):
+            after = tokens[place + 1] if place + 1 < width else [""]
+            yield number_slot(label, after[0].strip(".:,") if _UNIT.match(after[0]) else "", values, order)
+        else:
+            yield _word_slot(label, values, order)
 
 
-def _columns(variant: Variant, lines: Sequence[str], order: list[int]) -> list[list[str]]:
-    """The values of each slot of a shape's messages; appends to `order` the indices of the lines they are from.
+def _columns(
+    variants: Sequence[Variant], lines: Sequence[str], places: Sequence[int], width: int
+) -> tuple[dict[int, list[str]], list[int]]:
+    """The words at the given places of the messages, one list a place, and the indices of the lines they are from.
 
-    Where many lines have one digit layout the slots are cut out by position. The others are scanned together: equal
-    shapes have equally many slots, so that strides are columns.
+    Where several lines have one digit layout the words are cut out by position.
     """
-    holes = variant.message.count(SLOT_SIGN)
-    columns: list[list[str]] = [[] for _ in range(holes)]
-    rest: list[int] = []
-    for layout in variant.layouts:
-        if len(layout) < _CUT_FROM or not holes:
-            rest += layout
-            continue
-        order += layout
-        same = [lines[i] for i in layout]
-        for column, (a, b) in zip(columns, [found.span() for found in SLOT.finditer(same[0])][-holes:], strict=True):
-            column += [line[a:b] for line in same]
-    order += rest
-    if rest and holes:
+    columns: dict[int, list[str]] = {place: [] for place in places}
+    order: list[int] = []
+    for variant in variants:
         # slots hold no blank, so the message begins after equally many blanks in all lines of a shape
-        blanks = lines[rest[0]].count(" ") - variant.message.count(" ")
-        found = SLOT.findall("\n".join([lines[i].split(" ", blanks)[-1] for i in rest]))
-        width, odd = divmod(len(found), len(rest))
-        if odd or width < holes:
-            raise ValueError("lines of one shape differ in their slots")
-        for j, column in enumerate(columns):
-            column += found[width - holes + j :: width]
-    return columns
+        first = lines[variant.layouts[0][0]]
+        blanks = max(0, first.count(" ") - variant.message.count(" "))
+        for layout in variant.layouts:
+            order += layout
+            if len(layout) >= _CUT_FROM:
+                same = [lines[i] for i in layout]
+                start = len(same[0]) - len(same[0].split(" ", blanks)[-1])
+                spans = word_spans(same[0], start)[-width:]
+                for place, column in columns.items():
+                    a, b = spans[place]
+                    column += [line[a:b] for line in same]
+                continue
+            for i in layout:
+                row = words(lines[i].split(" ", blanks)[-1])[-width:]
+                for place, column in columns.items():
+                    column.append(row[place])
+    return columns, order
 
 
-def _filled(token: str, columns: list[list[str]], count: int) -> list[str]:
-    if not columns:
-        return [token] * count
-    if token == SLOT_SIGN:
-        return columns[0]
-    parts = token.split(SLOT_SIGN)
-    if len(columns) == 1:
-        before, after = parts
-        return [before + value + after for value in columns[0]]
-    return [
-        "".join(chain.from_iterable(zip(parts, (*row, ""), strict=True))) for row in zip(*columns, strict=True)
-    ]
+def _word_slot(label: str, values: list[str], order: Sequence[int]) -> Slot:
+    counts = Counter(values)
+    few = len(counts) <= _FEW_FIRST
+    first = {value: order[values.index(value)] for value in counts} if few else {}
+    return Slot(label, "", counts, notable=_rare(counts, values, order), first=first)
 
 
-def _slot(label: str, unit: str, counts: Counter[str], values: list[str], order: list[int], *, numeric: bool) -> Slot:
-    label = label.strip("-:#") if _LABEL.match(label) else ""
-    numbers = _numbers(counts) if numeric else None
-    notable = _rare(counts, values, order)
+def number_slot(label: str, unit: str, values: list[str], order: Sequence[int]) -> Slot:
+    """A slot from the values of the lines `order`; with extremes where all values are numbers."""
+    numbers = _numbers(values)
     if numbers is None:
-        return Slot(label, unit, counts, notable=notable)
-    low, high = (pick(numbers, key=lambda word: numbers[word]) for pick in (min, max))
-    lowest, highest = (low, order[values.index(low)]), (high, order[values.index(high)])
-    far = tuple(where[1] for where in _far_out(numbers, counts, lowest, highest))
-    return Slot(label, unit, counts, lowest, highest, tuple(dict.fromkeys((*far, *notable))))
+        return _word_slot(label, values, order)
+    low, high = numbers.index(min(numbers)), numbers.index(max(numbers))
+    # values are counted only where they are few: a counter of a million numbers is memory for nothing
+    counts = Counter(values) if len(set(values[:_PROBE])) <= _FEW_FIRST else Counter[str]()
+    notable = dict.fromkeys(order[n] for n in _far_out(numbers, low, high))
+    notable.update(dict.fromkeys(_rare(counts, values, order)))
+    return Slot(label, unit, counts, (values[low], order[low]), (values[high], order[high]), tuple(notable))
 
 
-def _numbers(counts: Counter[str]) -> dict[str, float] | None:
-    found: dict[str, float] = {}
-    for word in counts:
-        number = SLOT.search(word)
-        try:
-            found[word] = float(number.group()) if number else 0.0
-        except ValueError:
-            return None
-    return found
+def _numbers(values: Sequence[str]) -> list[float] | None:
+    """Each value as a number, None when one is not: an address, a version, an id in hexadecimal."""
+    try:
+        return list(map(float, values))
+    except ValueError:
+        pass
+    try:
+        return [float(found.group() if (found := SLOT.search(word)) else word) for word in values]
+    except ValueError:
+        return None
 
 
-def _rare(counts: Counter[str], values: list[str], order: list[int]) -> tuple[int, ...]:
+def _rare(counts: Counter[str], values: list[str], order: Sequence[int]) -> tuple[int, ...]:
     """The first line of each value that hardly occurs where few values do."""
-    if len(counts) > _RARE_DISTINCT or len(values) < _RARE_TOTAL:
+    if not 1 < len(counts) <= _RARE_DISTINCT or len(values) < _RARE_TOTAL:
         return ()
     most = max(1, len(values) // 100)
     return tuple(order[values.index(value)] for value, count in counts.items() if count <= most)
 
 
-def _far_out(
-    numbers: dict[str, float], counts: Counter[str], lowest: tuple[str, int], highest: tuple[str, int]
-) -> Iterator[tuple[str, int]]:
-    """The extremes that lie more than three quartile distances outside the middle half."""
-    if sum(counts.values()) < _RARE_TOTAL:
+def _far_out(numbers: list[float], low: int, high: int) -> Iterator[int]:
+    """The positions of the extremes that lie more than three quartile distances outside the middle half."""
+    if len(numbers) < _RARE_TOTAL:
         return
-    spread = sorted(chain.from_iterable([number] * counts[word] for word, number in numbers.items()))
+    spread = sorted(numbers)
     q1, q3 = spread[len(spread) // 4], spread[len(spread) * 3 // 4]
     reach = 3 * (q3 - q1)
-    if reach and numbers[highest[0]] > q3 + reach:
-        yield highest
-    if reach and numbers[lowest[0]] < q1 - reach:
-        yield lowest
+    if reach and spread[-1] > q3 + reach:
+        yield high
+    if reach and spread[0] < q1 - reach:
+        yield low
 
 
-def describe(slot: Slot, total: int, when: str = "") -> str:
+def describe(slot: Slot, when: str = "") -> str:
     """A slot in few words: `len 176–23370 at 00:04:58`, `state 6 ×300, 7 ×40`, `user 23 values (root ×80 …)`.
 
     Empty when every line has its own value and it is no number: the exemplar shows one, the count says the rest.
     """
     name = f"{slot.label} " if slot.label else ""
     unit = f" {slot.unit}" if slot.unit else ""
-    if len(slot.counts) <= _FEW:
-        return name + ", ".join(f"{_short(value)} ×{count}" for value, count in slot.counts.most_common()) + unit
+    if 0 < len(slot.counts) <= _FEW:
+        return name + ", ".join(f"{_short(v)}{f' ×{n}' if n > 1 else ''}" for v, n in slot.counts.most_common()) + unit
     if slot.lowest and slot.highest:
         return f"{name}{slot.lowest[0]}–{slot.highest[0]}{unit}{f' at {when}' if when else ''}"
-    if len(slot.counts) == total:
+    if len(slot.counts) == sum(slot.counts.values()):
         return ""
-    often = ", ".join(f"{_short(value)} ×{count}" for value, count in slot.counts.most_common(2) if count >= 3)
-    return f"{name}{len(slot.counts)} values" + (f" ({often} …)" if often else "")
+    often = [(v, n) for v, n in slot.counts.most_common(_FEW) if len(v) <= _VALUE_WIDTH and n > 1]
+    examples = ", ".join(f"{value} ×{count}" for value, count in often)
+    return f"{name}{len(slot.counts)} values" + (f" ({examples} …)" if examples else "")
 
 
 def _short(value: str) -> str:
     return value if len(value) <= _VALUE_WIDTH else value[:_VALUE_WIDTH] + "…"
+
+
+def asks_for_extremes(question: str) -> bool:
+    """Whether a question is about the largest or smallest of something."""
+    return _EXTREME.search(question) is not None

@@ -29,17 +29,20 @@ It begins with a plain set of characters, which lets the scanner skip what canno
 """
 
 SLOT_SIGN = "0"
+LONGEST = 2_000
+"""Characters of a line that its shape tells of."""
+
 _DIGITS = str.maketrans("123456789", "000000000")
-_WORDS = re.compile(r"([^\s=,;()\[\]{}\"'|<>&]+)")
+_WORDS = re.compile(r"([^\s=,;()\[\]{}\"'|<>&:][^\s=,;()\[\]{}\"'|<>&]*)")
 _VALUE_CHARS = re.compile(r"[0/@\\~%*?&]|[^.]\.[^.]+\.")
 _ERROR_NAME = re.compile(r"(?:Exception|Error|Failure|Fault|Throwable)\b")
-_MAX_SHAPE, _MAX_WORDS = 2_000, 80
+_MAX_WORDS = 80
 _WORD_VARIANTS, _VALUE_VARIANTS, _ALIKE = 8, 2, 12
 
 
 def shape_of(line: str) -> str:
     """The line with a "0" in the place of each number and id."""
-    return SLOT.sub(SLOT_SIGN, line[:_MAX_SHAPE])
+    return SLOT.sub(SLOT_SIGN, line[:LONGEST])
 
 
 def shapes(text: str) -> dict[str, list[list[int]]]:
@@ -55,7 +58,7 @@ def shapes(text: str) -> dict[str, list[list[int]]]:
             layouts[line] = [i]
     found: dict[str, list[list[int]]] = {}
     for line, indices in layouts.items():
-        shape = SLOT.sub(SLOT_SIGN, line[:_MAX_SHAPE])
+        shape = SLOT.sub(SLOT_SIGN, line[:LONGEST])
         if shape in found:
             found[shape].append(indices)
         else:
@@ -63,9 +66,19 @@ def shapes(text: str) -> dict[str, list[list[int]]]:
     return found
 
 
-def words(shape: str) -> list[str]:
+def parts(line: str) -> list[str]:
+    """What separates the words and the words in turn, beginning and ending with a separator (or "")."""
+    return _WORDS.split(line)
+
+
+def words(line: str) -> list[str]:
     """What stands between blanks and brackets; paths, hosts and dotted names are one word."""
-    return _WORDS.split(shape)[1::2]
+    return _WORDS.split(line)[1::2]
+
+
+def word_spans(line: str, start: int = 0) -> list[tuple[int, int]]:
+    """Where the words of a line stand, from `start` on."""
+    return [found.span() for found in _WORDS.finditer(line, start)]
 
 
 def kinds(messages: Sequence[tuple[Hashable, str]]) -> list[list[int]]:
@@ -73,15 +86,15 @@ def kinds(messages: Sequence[tuple[Hashable, str]]) -> list[list[int]]:
     buckets: dict[tuple[Hashable, tuple[str, ...]], list[int]] = {}
     rows: list[tuple[str, ...]] = []
     for i, (key, shape) in enumerate(messages):
-        parts = _WORDS.split(shape)
-        rows.append(tuple(parts[1 : 2 * _MAX_WORDS : 2]))
-        buckets.setdefault((key, tuple(parts[::2])), []).append(i)
+        pieces = parts(shape)
+        rows.append(tuple(pieces[1 : 2 * _MAX_WORDS : 2]))
+        buckets.setdefault((key, tuple(pieces[::2])), []).append(i)
     groups = [group for bucket in buckets.values() for group in _split(bucket, rows)]
     return sorted(_join_lists([messages[g[0]][0] for g in groups], groups, rows))
 
 
 def _split(bucket: list[int], rows: Sequence[tuple[str, ...]]) -> list[list[int]]:
-    """Splits shapes with the same punctuation at the place with the fewest different words, until only values differ."""
+    """Splits shapes of one punctuation at the place with the fewest different words, until only values differ."""
     done: list[list[int]] = []
     todo = [bucket]
     while todo:

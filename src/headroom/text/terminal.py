@@ -70,9 +70,8 @@ def _overwritten(frames: list[str]) -> str:
     return "".join(shown)
 
 
-def _draw(line: str, cells: list[str]) -> None:
-    """Write one line's characters and movements into the cells of its row."""
-    column = 0
+def _draw(line: str, cells: list[str], column: int = 0) -> int:
+    """Write characters and movements into the cells of a row from a column on; returns the column after them."""
     for step in _STEP.finditer(line):
         token = step.group()
         first = token[0]
@@ -87,6 +86,7 @@ def _draw(line: str, cells: list[str]) -> None:
                 cells.extend(" " * (column - len(cells)))
             cells[column : column + len(token)] = token
             column += len(token)
+    return column
 
 
 def _control(arguments: str, action: str, cells: list[str], column: int) -> int:
@@ -110,32 +110,29 @@ def _control(arguments: str, action: str, cells: list[str], column: int) -> int:
 
 
 def _redraw(lines: list[str]) -> list[str]:
-    """Lines with upward and downward movements: rows keep what was drawn on them last."""
+    """Lines with movements up and down: rows keep what was drawn on them last, at the line that drew it."""
     rows: list[list[str]] = [[]]
-    owner = [0]
+    drawn_by = [0]
     row = 0
     for number, line in enumerate(lines):
         if number:
             row += 1
             if row == len(rows):
                 rows.append([])
-                owner.append(number)
-        at = 0
+                drawn_by.append(number)
+        at = column = 0
         for move in _VERTICAL.finditer(line):
-            row = _drawn(line[at : move.start()], row, number, rows, owner)
-            steps = int(move.group()[2:-1][:6] or 1)
-            upward = move.group()[-1] in "AF"
-            row = max(0, row - steps) if upward else min(len(rows) - 1, row + steps)
+            if move.start() > at:
+                column = _draw(line[at : move.start()], rows[row], column)
+                drawn_by[row] = number
+            steps, action = int(move.group()[2:-1][:6] or 1), move.group()[-1]
+            row = max(0, row - steps) if action in "AF" else min(len(rows) - 1, row + steps)
+            column = column if action in "AB" else 0
             at = move.end()
-        row = _drawn(line[at:], row, number, rows, owner)
+        if at < len(line):
+            _draw(line[at:], rows[row], column)
+            drawn_by[row] = number
     shown = [""] * len(lines)
-    for cells, number in zip(rows, owner, strict=True):
-        shown[number] = (shown[number] + "\n" if shown[number] else "") + "".join(cells).rstrip(" ")
-    return [line.rsplit("\n", 1)[-1] if "\n" in line else line for line in shown]
-
-
-def _drawn(part: str, row: int, number: int, rows: list[list[str]], owner: list[int]) -> int:
-    if part:
-        _draw(part, rows[row])
-        owner[row] = number
-    return row
+    for cells, number in zip(rows, drawn_by, strict=True):
+        shown[number] = "".join(cells).rstrip(" ") or shown[number]
+    return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -13,18 +13,19 @@ from itertools import accumulate
 from operator import sub
 
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ +)?"
 _CLOCK = r"\d{1,2}:\d\d:\d\d(?:[.,:]\d{1,9})?"
 _ZONE = r"(?:\ ?(?:Z\b|UTC\b|GMT\b|[+-]\d\d:?\d\d\b))?"
 STAMP = re.compile(
     rf"""(?:(?<=[\s\[("|<=])|^)(?:
-    \d{{4}}[-/.]\d\d?[-/.]\d\d?(?:[T_\ :-]+\d\d?[:.]\d\d(?:[:.]\d\d(?:[.,:]\d{{1,9}})?)?{_ZONE})?(?![\w-])
-    | (?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ +)?(?:{_MONTHS})\ +\d{{1,2}},?(?:\ \d{{4}},?)?\ {_CLOCK}{_ZONE}(?:\ \d{{4}}\b)?
-    | (?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ +)?\d{{1,2}}[/\ -](?:{_MONTHS})[/\ -]\d{{2,4}}[:\ T]{_CLOCK}{_ZONE}
+    \d{{4}}[-/.]\d\d?[-/.]\d\d?[T_\ :-]+\d\d?[:.]\d\d(?:[:.]\d\d(?:[.,:]\d{{1,9}})?)?{_ZONE}(?![\w-])
+    | {_WEEKDAY}(?:{_MONTHS})\ +\d{{1,2}},?(?:\ \d{{4}},?)?\ {_CLOCK}{_ZONE}(?:\ \d{{4}}\b)?
+    | {_WEEKDAY}\d{{1,2}}[/\ -](?:{_MONTHS})[/\ -]\d{{2,4}}[:\ T]{_CLOCK}{_ZONE}
     | \d{{1,2}}[-/.]\d{{1,2}}(?:[-/.]\d{{2,4}})?,?[T\ ]+{_CLOCK}(?:\ [AP]M\b)?{_ZONE}
     | \d{{8}}[-T\ ]\d{{1,2}}:?\d{{1,2}}:?\d{{1,2}}(?:[.,:]\d{{1,9}})?{_ZONE}(?!\w)
     | [IWEFDV]\d{{4}}\ {_CLOCK}
-    | \d{{6}}\ \d{{6}}(?=\s)
-    | {_CLOCK}{_ZONE}(?![\w:])
+    | \d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\ (?:[01]\d|2[0-3])(?:[0-5]\d){{2}}(?=\s)
+    | (?<![^\s|\])]\s){_CLOCK}{_ZONE}(?![\w:])
     | \[\ *\d{{1,7}}\.\d{{3,9}}\]
     | 1\d{{9}}(?:\.\d{{1,9}}|\d{{3}})?(?=[\s\]|])
     )""",
@@ -32,15 +33,15 @@ STAMP = re.compile(
 )
 """A point in time as logs write it: ISO, syslog, access log, day/month, glog, compact, clock only, uptime, epoch."""
 
-CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?|(?<=\d\d\d\d\d\d )\d{6}(?= )")
+CLOCK = re.compile(r"(?<![\d])\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?|(?<=\d\d\d\d\d\d )\d{6}(?= )")
 """A time of day."""
 
 
 _ISO = re.compile(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)")
 _DAY_MONTH = re.compile(rf"(\d{{1,2}})[ /-]({_MONTHS})|({_MONTHS}) +(\d{{1,2}})")
 _NUMERIC_DAY = re.compile(r"(?:^|[^\d.])(\d{1,2})[-/.](\d{1,2})(?![\d:])")
-_COMPACT = re.compile(r"(?<!\d)(\d\d|\d{4})(\d\d)(\d\d) $")
-_HMS = re.compile(r"(\d{1,2}):?(\d\d):?(\d\d)(?:[.,]\d*)?$")
+_COMPACT = re.compile(r"(?<!\d)(\d\d|\d{4})(\d\d)(\d\d)[-T ]*$")
+_HMS = re.compile(r"(?<!\d)(\d{1,2}):?(\d\d):?(\d\d)(?:[.,]\d*)?$")
 _SLACK, _DATE, _FEWEST, _DISORDER = 4, 26, 8, 120
 _MONTH_NUMBER = {name: n for n, name in enumerate(_MONTHS.split("|"), 1)}
 
@@ -82,16 +83,16 @@ def _day_of(date: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How the lines of a log lie in time: `gap` is (seconds, line before, line after), lines 0-based; `burst` is
-    (lines in the busiest minute, its first line)."""
+    """How the lines of a log lie in time, lines 0-based: all `seconds`, the longest `gap` (seconds, line that ends it),
+    the `burst` (lines in the busiest minute, the first of them); None where nothing stands out."""
 
     seconds: int
-    gap: tuple[int, int, int] | None
+    gap: tuple[int, int] | None
     burst: tuple[int, int] | None
 
 
-def seconds_of(lines: Sequence[str], indices: Sequence[int], at: int) -> Iterator[tuple[int, int]]:
-    """(second, index) of the lines whose clock stands at about `at`, as on the first of them; others are passed over."""
+def note_seconds(lines: Sequence[str], indices: Sequence[int], at: int, seconds: list[int | None]) -> None:
+    """Writes into `seconds` the second of each line whose clock stands at about `at`, as on the first of them."""
     known: dict[str, int | None] = {}
     first = CLOCK.match(lines[indices[0]], at)
     end = at + len(re.split("[.,]", first.group())[0]) if first else at
@@ -105,19 +106,18 @@ def seconds_of(lines: Sequence[str], indices: Sequence[int], at: int) -> Iterato
             stamp = line[max(0, moved.start() - _DATE) : moved.end()] if moved else ""
         if stamp not in known:
             known[stamp] = second_of(stamp)
-        second = known[stamp]
-        if second is not None:
-            yield second, i
+        seconds[i] = known[stamp]
 
 
-def pace(times: list[tuple[int, int]]) -> Pace | None:
-    """The span, longest pause and busiest minute of (second, line) pairs in line order.
+def pace(noted: Sequence[int | None]) -> Pace | None:
+    """The span, longest pause and busiest minute from the seconds of all lines, None for a line without.
 
     Lines of several writers may be out of order a little; None when time really runs backwards.
     """
-    if len(times) < _FEWEST:
+    places = [i for i, second in enumerate(noted) if second is not None]
+    if len(places) < _FEWEST:
         return None
-    written = [second for second, _ in times]
+    written = [second for second in noted if second is not None]
     seconds = list(accumulate(written, max))
     if max(map(sub, seconds, written)) > _DISORDER:
         return None
@@ -125,14 +125,14 @@ def pace(times: list[tuple[int, int]]) -> Pace | None:
     pauses = list(map(sub, seconds[1:], seconds))
     longest = max(pauses)
     before = pauses.index(longest)
-    gap = (longest, times[before][1], times[before + 1][1])
     minutes = Counter([second // 60 for second in seconds])
     minute, most = max(minutes.items(), key=lambda pair: (pair[1], -pair[0]))
-    typical = len(times) / len(minutes)
+    gap = (longest, places[before + 1])
+    burst = (most, places[bisect_left(seconds, minute * 60)])
     return Pace(
         whole,
-        gap if gap[0] >= 5 and gap[0] * 10 >= whole else None,
-        (most, times[bisect_left(seconds, minute * 60)][1]) if len(minutes) > 2 and most >= 3 * typical else None,
+        gap if longest >= 5 and longest * 10 >= whole else None,
+        burst if len(minutes) > 2 and most * len(minutes) >= 3 * len(seconds) else None,
     )
 
 

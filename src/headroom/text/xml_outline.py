@@ -1,11 +1,11 @@
 """XML without its closing tags: an outline with one element a line, and tables for runs of like siblings.
 
-Equal to the document up to whitespace between tags, attribute order and spelling of empty elements. The grammar, by the
-start of a line after its indentation (one space a level):
+Equal to the document up to whitespace between tags, attribute order and spelling of empty elements. The grammar, by
+the start of a line after its indentation (one space a level):
 
     name a="1" b="2": text      an element with text (entities as in the source)
     name a="1"                  an element without text; its children follow, indented
-    name × 3 a="1": @b | c      three elements with the same a; then three lines with the values of attribute b and child c
+    name × 3 a="1": @b | c      three elements with the same a; then a line for each: its attribute b and child c
     <…                          XML as it stands: comments, declarations, elements that mix text and tags
     |…                          the next line of the text or XML above
 """
@@ -26,13 +26,13 @@ _TOKEN = re.compile(
 )
 _PAIR = re.compile(r"""([^\s=<>"'/]+)\s*=\s*("[^"<]*"|'[^'<]*')""")
 _LINE = re.compile(rf"([^\s:<>|]+(?::[^\s:<>|]+)*)((?:{_ATTRIBUTE})*)(?:(: )(.*)|(:))?$", re.DOTALL)
-_TABLE = re.compile(rf"(\S+) × (\d+)((?:{_ATTRIBUTE})*): (.*)$")
+_TABLE = re.compile(rf"([^\s:<>|]+(?::[^\s:<>|]+)*) × (\d+)((?:{_ATTRIBUTE})*): (.*)$")
 _SPACES = str.maketrans("\n\r\t", "   ")
-_BAR = " | "
-_MAX_DEPTH, _MIN_ROWS = 200, 3
+CELL_MARK = " | "
+_MAX_DEPTH, _MIN_ROWS, _MAX_COLUMNS = 200, 3, 24
 
 
-class NotOutlined(ValueError):
+class OutlineError(ValueError):
     """The document can't be written as an outline (too deep, or markup this grammar doesn't know)."""
 
 
@@ -48,7 +48,7 @@ class Item:
 
 
 def outline(source: str) -> list[Item]:
-    """The items of a well-formed document. Raises NotOutlined."""
+    """The items of a well-formed document. Raises OutlineError."""
     items: list[Item] = []
     stack: list[tuple[int, int]] = []  # where an open element starts: in the source, in the items
     mixed: set[int] = set()
@@ -57,7 +57,7 @@ def outline(source: str) -> list[Item]:
         start = token.start()
         if start != end and not source[end:start].isspace():
             if "<" in source[end:start] or not stack:
-                raise NotOutlined("markup that the outline has no form for")
+                raise OutlineError("markup that the outline has no form for")
             mixed.add(len(stack))
         end = token.end()
         leaf, leaf_attributes, text, opened, attributes = token.groups()
@@ -65,12 +65,12 @@ def outline(source: str) -> list[Item]:
             items.append(_leaf(len(stack), leaf, leaf_attributes, text or ""))
         elif opened is not None:
             if len(stack) >= _MAX_DEPTH:
-                raise NotOutlined("nested too deeply")
+                raise OutlineError("nested too deeply")
             items.append(Item(len(stack), opened + _spelt(_pairs(attributes))))
             stack.append((start, len(items) - 1))
         elif source.startswith("</", start):
             if not stack:
-                raise NotOutlined("closing tag without an opening one")
+                raise OutlineError("closing tag without an opening one")
             first, at = stack.pop()
             if len(stack) + 1 in mixed:
                 mixed.discard(len(stack) + 1)
@@ -81,8 +81,8 @@ def outline(source: str) -> list[Item]:
             mixed.add(len(stack))
         else:
             items.append(Item(len(stack), _continued(source[start:end])))
-    if stack or not source[end:].isspace() and source[end:]:
-        raise NotOutlined("not a whole document")
+    if stack or source[end:].strip():
+        raise OutlineError("not a whole document")
     return items
 
 
@@ -105,15 +105,22 @@ def _close(items: list[Item], at: int) -> None:
         return
     head = items[at]
     depth = head.depth + 1
-    if len(children) <= 24 and all(c.depth == depth and c.record and c.record[1] == (".",) for c in children):
-        names = tuple(c.record[0] for c in children if c.record)
-        if len(set(names)) == len(names) and "|" not in head.head:
-            pairs = _PAIR.findall(head.head)
-            name = head.head.split(" ", 1)[0]
-            values = (*(value[1:-1] for _, value in pairs), *(c.record[2][0] for c in children if c.record))
-            head.record = (name, (*("@" + key for key, _ in pairs), *names), values)
-            return
+    names = [_spelling(child, depth) for child in children[:_MAX_COLUMNS]]
+    if len(children) <= _MAX_COLUMNS and all(names) and len(set(names)) == len(names) and "|" not in head.head:
+        pairs = _PAIR.findall(head.head)
+        name = head.head.split(" ", 1)[0]
+        values = (*(value[1:-1] for _, value in pairs), *(c.record[2][-1] for c in children if c.record))
+        head.record = (name, (*("@" + key for key, _ in pairs), *names), values)
+        return
     items[at + 1 :] = list(_tabled(children, depth))
+
+
+def _spelling(child: Item, depth: int) -> str:
+    """How a leaf's opening tag is written (a column's name), "" for what can't be a cell."""
+    if child.depth != depth or child.record is None or child.record[1][-1] != ".":
+        return ""
+    text = child.record[2][-1]
+    return child.head[: -len(text) - 2] if text else child.head
 
 
 def _tabled(children: list[Item], depth: int) -> Iterator[Item]:
@@ -143,12 +150,13 @@ def _tabled(children: list[Item], depth: int) -> Iterator[Item]:
 
 def _table(depth: int, name: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Item:
     by_column = list(zip(*rows, strict=True))
-    varying = [i for i, values in enumerate(by_column) if columns[i][0] != "@" or values.count(values[0]) != len(values)]
+    varying = [i for i, values in enumerate(by_column) if columns[i][0] != "@" or len(set(values)) > 1]
     if len(varying) > 1 and columns[-1] == "." and not any(by_column[-1]):
         varying.remove(len(columns) - 1)
-    fixed = "".join(f" {c[1:]}={_quoted(rows[0][i])}" for i, c in enumerate(columns) if c[0] == "@" and i not in varying)
+    constant = [i for i in range(len(columns)) if columns[i][0] == "@" and i not in varying]
+    fixed = "".join(f" {columns[i][1:]}={_quoted(rows[0][i])}" for i in constant)
     shown = tuple(columns[i] for i in varying)
-    head = f"{name} × {len(rows)}{fixed}: {_BAR.join(shown)}"
+    head = f"{name} × {len(rows)}{fixed}: {CELL_MARK.join(shown)}"
     return Item(depth, head, [tuple(row[i] for i in varying) for row in rows], None, shown)
 
 
@@ -174,11 +182,11 @@ def lines_of(items: list[Item]) -> Iterator[str]:
     for item in items:
         yield " " * item.depth + item.head
         for row in item.rows:
-            yield _BAR.join(row)
+            yield CELL_MARK.join(row)
 
 
 def restore(lines: list[str]) -> str:
-    """The document an outline stands for, without whitespace between its tags. Raises NotOutlined."""
+    """The document an outline stands for, without whitespace between its tags. Raises OutlineError."""
     out: list[str] = []
     open_names: list[str] = []
     i = 0
@@ -197,13 +205,13 @@ def restore(lines: list[str]) -> str:
         table = _TABLE.match(line)
         if table is not None and "\n" not in line:
             count = int(table[2])
-            columns = table[4].split(_BAR)
-            out += (_row(table[1], table[3], columns, row.split(_BAR)) for row in lines[i : i + count])
+            columns = table[4].split(CELL_MARK)
+            out += (_row(table[1], table[3], columns, row.split(CELL_MARK)) for row in lines[i : i + count])
             i += count
             continue
         parts = _LINE.match(line)
         if parts is None:
-            raise NotOutlined(line[:80])
+            raise OutlineError(line[:80])
         out.append(f"<{parts[1]}{parts[2]}>{parts[4] or ''}")
         open_names.append(parts[1])
     out += (f"</{name}>" for name in reversed(open_names))
@@ -218,5 +226,5 @@ def _row(name: str, fixed: str, columns: list[str], values: list[str]) -> str:
         elif column == ".":
             content += value
         else:
-            content += f"<{column}>{value}</{column}>"
+            content += f"<{column}>{value}</{column.split(' ', 1)[0]}>"
     return f"<{name}{attributes}>{content}</{name}>"

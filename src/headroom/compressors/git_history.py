@@ -1,0 +1,198 @@
+"""Git history: log in all forms, blame.
+
+Lossless: the lines above a commit's message become one row, blame's commit, author and date a legend. Lossy, for long
+logs: every hash, author, date and subject stays; bodies and lists of changed files are left out and counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from headroom.interfaces import Sample
+from headroom.marker import omitted
+from headroom.model import Compressed, Context, Level, Omission
+from headroom.text import rowcode
+from headroom.text.fitting import verified
+from headroom.text.layout import Cells, Layout, Slot
+from headroom.text.lines import split_lines
+from headroom.text.query import parse_query
+from headroom.text.rowcode import Placed
+
+_BLAME = re.compile(
+    r"(\^?[0-9a-f]{7,40})( +[^\s(]\S* *)? \((.*?) +(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) ([+-]\d{4}) +(\d+)\) ?(.*)",
+    re.DOTALL,
+)
+_BLAME_SHORT = re.compile(r"(\^?[0-9a-f]{7,40})( +[^\s(]\S*)? +(\d+)\) ?(.*)", re.DOTALL)
+_BLAME_SLOTS = ("commit", "file", "author", "date", "time", "zone", "line", "code")
+_SHORT_SLOTS = ("commit", "file", "line", "code")
+_COMMIT = re.compile(r"commit [0-9a-f]{7,40}\b.*")
+_FIELD = re.compile(r"(Author|AuthorDate|Commit|CommitDate|Date|Merge|Reflog|Reflog message):\s.*")
+_TOTAL = re.compile(r" \d+ files? changed")
+_WEIGHTY = re.compile(r"\bCVE-\d|BREAKING|[Tt]his reverts commit")
+_MIN_LINES, _MIN_SHARE, _MIN_BODIES, _MIN_GAP = 6, 0.8, 12, 2
+
+
+class GitHistory:
+    """`git log` and `git blame`."""
+
+    name = "git_history"
+    content_type = "git_history"
+
+    def sniff(self, sample: Sample, context: Context) -> float:
+        lines = [line for line in sample.lines if line]
+        if len(lines) < _MIN_LINES:
+            return 0.0
+        blamed = sum(_BLAME.fullmatch(line) is not None or _BLAME_SHORT.fullmatch(line) is not None for line in lines)
+        if blamed >= _MIN_SHARE * len(lines):
+            return 0.95
+        commits = [i for i, line in enumerate(sample.lines) if _COMMIT.fullmatch(line)]
+        headed = sum(_FIELD.fullmatch(line) is not None for i in commits for line in sample.lines[i + 1 : i + 2])
+        indented = sum(line.startswith(("    ", " ")) or line == "" for line in sample.lines)
+        if not commits or headed < len(commits) * 0.7 or any(line.startswith(("diff --git", "@@ ")) for line in lines):
+            return 0.0
+        return 0.93 if indented >= 0.4 * len(sample.lines) or len(commits) > 3 else 0.0
+
+    def compress(self, text: str, context: Context) -> Iterable[Compressed]:
+        if rowcode.START in text:
+            return
+        lines = split_lines(text)
+        blamed = _blame(lines)
+        if blamed:
+            yield Compressed("\n".join(blamed), self.name, lossless=True)
+            return
+        commits = _commits(lines)
+        if len(commits) < 3:
+            return
+        whole = _log(lines, commits)
+        if whole:
+            yield Compressed("\n".join(whole), self.name, lossless=True)
+        if context.level is not Level.LOSSLESS and len(commits) >= _MIN_BODIES:
+            yield from self._folded(text, lines, commits, context)
+
+    def _folded(
+        self, text: str, lines: list[str], commits: Sequence[_Commit], context: Context
+    ) -> Iterator[Compressed]:
+        """The log with bodies and file lists left out."""
+        asked = {*parse_query(context.query).best(text, lines)}
+        coded = rowcode.encode([c.placed for c in commits], [_layout(commits)], parts=True)
+        if coded is None or len(coded) != len(commits) + 1:
+            return
+        out = [*lines[: commits[0].start], coded[0]]
+        ranges: list[tuple[int, int]] = []
+        for commit, row in zip(commits, coded[1:], strict=True):
+            out.append(row)
+            start = commit.body
+            for at in range(commit.body, commit.end + 1):
+                kept = at < commit.end and (at in asked or _TOTAL.match(lines[at]) or _WEIGHTY.search(lines[at]))
+                if not kept and at < commit.end:
+                    continue
+                out += _gap(lines, start, at, ranges)
+                if at < commit.end:
+                    out.append(lines[at])
+                start = at + 1
+        count = sum(b - a + 1 for a, b in ranges)
+        if count:
+            lost = Omission("message bodies and file lists", count, "lines", tuple(ranges))
+            yield Compressed("\n".join(out), self.name, lossless=False, omissions=(lost,))
+
+    def decode(self, text: str) -> str:
+        return rowcode.decode(text)
+
+    def same(self, decoded: str, original: str) -> bool:
+        return decoded == original
+
+
+def _gap(lines: Sequence[str], start: int, end: int, ranges: list[tuple[int, int]]) -> list[str]:
+    """The lines from `start` to `end`, or their marker where they say something; blank lines alone just go."""
+    said = [line for line in lines[start:end] if line.strip()]
+    if not said or end - start < _MIN_GAP:
+        return list(lines[start:end])
+    ranges.append((start + 1, end))
+    return [omitted(end - start, "lines", ((start + 1, end),))]
+
+
+@dataclass(slots=True)
+class _Commit:
+    """Lines `start` to `body` are what stands above the message's second line; `end` is exclusive."""
+
+    start: int
+    body: int
+    end: int
+    placed: Placed
+    fields: tuple[str, ...]
+
+
+def _commits(lines: Sequence[str]) -> list[_Commit]:
+    """The commits of a log whose first lines have the same fields as most; the others stay part of the one before."""
+    starts = [i for i, line in enumerate(lines) if line.startswith("commit ") and _COMMIT.fullmatch(line)]
+    out: list[_Commit] = []
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=False):
+        at = start + 1
+        while at < end and _FIELD.fullmatch(lines[at]):
+            at += 1
+        names = tuple(line.partition(":")[0] for line in lines[start + 1 : at])
+        body = at + 2 if at + 1 < end and lines[at] == "" and lines[at + 1].startswith("    ") else at
+        values = [lines[start][7:], *(line.partition(":")[2].lstrip(" ") for line in lines[start + 1 : at])]
+        subject = (lines[at + 1][4:],) if body == at + 2 else ()
+        out.append(_Commit(start, body, end, Placed("\n".join(lines[start:body]), 0, (*values, *subject)), names))
+    usual = max({c.fields for c in out}, key=lambda f: (sum(c.fields == f for c in out), f)) if out else ()
+    layout = _layout_for(usual)
+    printed = layout.printer()
+    for commit in out:
+        cells = commit.placed.cells
+        if commit.fields != usual or len(cells) != len(layout.names) or printed(cells) != commit.placed.text:
+            commit.placed = Placed(commit.placed.text)
+    return out
+
+
+def _layout(commits: Sequence[_Commit]) -> Layout:
+    fields = [c.fields for c in commits if c.placed.form == 0]
+    return _layout_for(fields[0] if fields else ())
+
+
+def _layout_for(fields: tuple[str, ...]) -> Layout:
+    """`commit …`, the fields as git prints them, a blank line and the indented subject."""
+    width = 12 if "AuthorDate" in fields or "CommitDate" in fields else 8
+    literals = ["commit ", *("\n" + f"{name}:".ljust(width) for name in fields), "\n\n    ", ""]
+    return Layout(tuple(literals), tuple(Slot(name) for name in ("commit", *fields, "subject")))
+
+
+def _log(lines: Sequence[str], commits: Sequence[_Commit]) -> list[str] | None:
+    """The log with each commit's first lines as one row."""
+    units: list[Placed] = []
+    for commit in commits:
+        units.append(commit.placed)
+        units += [Placed(line) for line in lines[commit.body : commit.end]]
+    coded = rowcode.encode(units, [_layout(commits)])
+    return [*lines[: commits[0].start], *coded] if coded else None
+
+
+def _blame(lines: Sequence[str]) -> list[str] | None:
+    """Blame as rows, or None where the text is no blame."""
+    end = len(lines) - (lines[-1] == "")
+    for pattern, names in ((_BLAME, _BLAME_SLOTS), (_BLAME_SHORT, _SHORT_SLOTS)):
+        matches = [pattern.fullmatch(line) for line in lines[:end]]
+        if end < _MIN_LINES or sum(m is not None for m in matches) < _MIN_SHARE * end:
+            continue
+        rows: list[Cells | None] = [tuple(x or "" for x in m.groups()) if m else None for m in matches]
+        found = [m for m in matches if m]
+        number = names.index("line")
+        digits = max(m.end(number + 1) - max(m.end(number), m.end(number - 1)) - 1 for m in found)
+        slots = [Slot(name) for name in names]
+        literals = ["", "", " (", " ", " ", " ", " ", ") ", ""] if len(names) == 8 else ["", "", " ", ") ", ""]
+        slots[number] = Slot("line", ">", digits)
+        if len(names) == 8:
+            slots[2] = Slot("author", "<", max(m.start(4) - m.start(3) - 1 for m in found))
+        fits = [verified(Layout(tuple(literals), tuple(slots), cut), rows, lines[:end]) for cut in (False, True)]
+        fit = max(fits, key=lambda f: f.covered)
+        if fit.covered < _MIN_SHARE * end:
+            continue
+        units = [Placed(line) if row is None else Placed(line, 0, row) for line, row in zip(lines, fit.rows, strict=False)]
+        coded = rowcode.encode(units, [fit.layout], counter="line")
+        return [*coded, *lines[end:]] if coded else None
+    return None
+
+
+COMPRESSOR = GitHistory()

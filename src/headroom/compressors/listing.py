@@ -1,0 +1,95 @@
+"""Listings: find, ls -l, tree, du, git status, ls-files, diffstat and other lists of files.
+
+Lossless: directories are said once and names stand indented below them, drawings become indentation, and what the
+rows have in common (mode, owner, date, status) goes into the layout of the row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from headroom.interfaces import Sample
+from headroom.model import Compressed, Context
+from headroom.text import drawing, rowcode
+from headroom.text.lines import split_lines
+from headroom.text.regions import Region, coded, path_column, path_lists, regions
+from headroom.text.table_sniff import sure_listing
+
+_DRAWN = re.compile(r"(?:[│|](?:   |\xa0\xa0 )|    )*(?:├── |└── |\|-- |`-- )")
+_TREE_HEADER = re.compile(r"^\[tree: the next (\d+) lines", re.MULTILINE)
+_MIN_FACTORED = 40
+_MIN_DRAWN = 6
+
+
+class Listing:
+    """Lists of files and directories, with or without columns."""
+
+    name = "listing"
+    content_type = "listing"
+
+    def sniff(self, sample: Sample, context: Context) -> float:
+        return sure_listing(sample.lines)
+
+    def compress(self, text: str, context: Context) -> Iterable[Compressed]:
+        if rowcode.START in text or drawing.START in text:
+            return
+        lines = split_lines(text)
+        body = list(_drawn(lines)) or list(_listed(lines))
+        if body:
+            yield Compressed("\n".join(body), self.name, lossless=True)
+
+    def decode(self, text: str) -> str:
+        out: list[str] = []
+        lines = text.split("\n")
+        at = 0
+        while at < len(lines):
+            match = _TREE_HEADER.match(lines[at])
+            end = at + 1 + int(match[1]) if match else at + 1
+            out += drawing.decode(lines[at:end]) if match else lines[at:end]
+            at = end
+        return rowcode.decode("\n".join(out))
+
+    def same(self, decoded: str, original: str) -> bool:
+        return decoded == original
+
+
+def _drawn(lines: Sequence[str]) -> Iterator[str]:
+    """The lines with each drawn tree indented; nothing where there is none."""
+    at = start = 0
+    for i in range(len(lines) + 1):
+        if i < len(lines) and _DRAWN.match(lines[i]):
+            continue
+        if i - start >= _MIN_DRAWN and (rows := drawing.encode(lines[start:i])):
+            yield from lines[at:start]
+            yield from rows
+            at = i
+        start = i + 1
+    if at:
+        yield from lines[at:]
+
+
+def _listed(lines: Sequence[str]) -> Iterator[str]:
+    """The lines with each list coded; nothing where none gets smaller."""
+    at = 0
+    for region in path_lists(lines) or regions(lines):
+        rows = _smallest(region, lines)
+        if rows is not None:
+            yield from lines[at : region.start]
+            yield from rows
+            at = region.end
+    if at:
+        yield from lines[at:]
+
+
+def _smallest(region: Region, lines: Sequence[str]) -> list[str] | None:
+    """The region coded, with its paths factored where the list is long and that is smaller."""
+    plain = coded(region, lines)
+    tree = path_column(region) if region.end - region.start >= _MIN_FACTORED else ""
+    factored = coded(region, lines, tree) if tree else None
+    if plain is None or factored is None:
+        return plain if factored is None else factored
+    return min(plain, factored, key=lambda rows: sum(map(len, rows)))
+
+
+COMPRESSOR = Listing()

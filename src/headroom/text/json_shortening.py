@@ -1,0 +1,232 @@
+"""What a JSON document can do without: the middle of long series, the rest of long strings. Every gap says its size."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from headroom import marker
+from headroom.model import Context, Level, Omission
+from headroom.text.json_compact import Gap, Shown, inline
+from headroom.text.json_read import Pairs, path_step
+from headroom.text.json_statistics import is_measurement, standing_out, summary
+from headroom.text.json_table import Table
+from headroom.text.query import parse_query
+
+_NESTED, _NESTED_LINES, _NESTED_LONG = 400, 8, 1500  # characters and lines from which a string may be a text of its own
+_DIGITS = re.compile(r"\d+")
+_RARE = 0.05
+_NOISE = re.compile(r"(?:data:[\w/+.-]*;base64,)?[A-Za-z0-9+/=_-]{400,}\s*\Z")
+_SPARED, _SHORT = 12, 20  # a gap of fewer items stays as it is; a shorter list of numbers is no series
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much stays: items of a list of scalars, rows of a table, characters of a string and of noise."""
+
+    items: int
+    item_share: float
+    rows: int
+    row_share: float
+    string: int | None
+    noise: int = 60
+    any_rows: bool = False
+
+
+_LIMITS = {
+    Level.BALANCED: Limits(items=80, item_share=0.05, rows=400, row_share=0.25, string=None),
+    Level.AGGRESSIVE: Limits(items=24, item_share=0.0, rows=60, row_share=0.1, string=400, any_rows=True),
+}
+
+
+class Shortener:
+    """Shortens one document and remembers what it left out. Paths in markers are JSON paths of the original."""
+
+    def __init__(self, context: Context, root: str, tight: float = 1.0) -> None:
+        limits = _LIMITS[context.level]
+        self.limits = replace(
+            limits, items=max(12, int(limits.items * tight)), rows=max(30, int(limits.rows * tight)),
+            row_share=limits.row_share * tight,
+        )  # fmt: skip
+        self.context, self.root = context, root
+        self.query = parse_query(context.query)
+        self.omissions: list[Omission] = []
+
+    def value(self, value: Any, path: str) -> Any:
+        """The value with long strings and series shortened; the same object where nothing changed."""
+        if type(value) is str:
+            return self.text(value, path) if len(value) >= _NESTED else value
+        if type(value) is list:
+            return self._list(value, path)
+        if type(value) is dict:
+            return self._map(value, path)
+        return value
+
+    def _list(self, value: list[Any], path: str) -> Any:
+        changed = self._below(enumerate(value), lambda i: f"{path}[{i}]")
+        if len(value) > self.limits.items + _SPARED and not any(type(v) is dict for v in value):
+            kept = self._around(list(map(inline, value)), [v for v in value if type(v) is str], _extremes(value))
+            items = [changed.get(i, v) for i, v in enumerate(value)] if changed else value
+            return self._thinned(items, kept, path, "rows")
+        return [changed.get(i, v) for i, v in enumerate(value)] if changed else value
+
+    def _map(self, value: dict[str, Any], path: str) -> Any:
+        changed = self._below(value.items(), lambda key: f"{path}{path_step(key)}")
+        if len(value) > self.limits.items + _SPARED and not any(type(v) in (dict, list) for v in value.values()):
+            kept = self._around(
+                [f"{k}:{inline(v)}" for k, v in value.items()], list(value), _extremes(list(value.values()))
+            )
+            pairs = [(k, changed.get(k, v)) for k, v in value.items()]
+            return Pairs(self._thinned(pairs, kept, path, "items"))
+        return {k: changed.get(k, v) for k, v in value.items()} if changed else value
+
+    def _below(self, items: Iterable[tuple[Any, Any]], path_of: Callable[[Any], str]) -> dict[Any, Any]:
+        """What changes inside a container: its keys or positions with the new values."""
+        changed = {}
+        for key, value in items:
+            kind = type(value)
+            if kind is str:
+                if len(value) < _NESTED:
+                    continue
+            elif kind is not dict and (kind is not list or (len(value) < _SHORT and {bytes}.issuperset(map(type, value)))):
+                continue
+            made = self.value(value, path_of(key))
+            if made is not value:
+                changed[key] = made
+        return changed
+
+    def _around(self, parts: list[str], names: list[str], floor: Iterable[int]) -> set[int]:
+        """Positions that stay: both ends, what the question asks for, items of rare form, and the floor."""
+        last = len(parts)
+        limit = max(self.limits.items, int(last * self.limits.item_share))
+        kept = set(range(limit // 2)) | set(range(last - limit // 4, last)) | set(floor)
+        if self.query:
+            kept |= set(self.query.best("\n".join(parts), parts))
+        if len(names) < last:
+            return kept
+        forms = [_DIGITS.sub("0", name) for name in names]
+        counts = Counter(forms)
+        rare = [i for i, form in enumerate(forms) if counts[form] <= last * _RARE]
+        firsts = list({forms[i]: i for i in reversed(rare)}.values())
+        return kept | set(sorted(firsts)[:limit]) | set(rare[:limit])
+
+    def _thinned(self, items: list[Any], kept: set[int], path: str, unit: str) -> list[Any]:
+        out: list[Any] = []
+        ranges: list[tuple[int, int]] = []
+        for first, end in _gaps(sorted(kept), len(items)):
+            if end - first < _SPARED or first in kept:
+                out += items[first:end]
+            else:
+                mark = self._marker(end - first, unit, (first + 1, end), path)
+                out.append((None, Gap(mark)) if unit == "items" else Gap(mark))
+                ranges.append((first + 1, end))
+        if ranges:
+            self._lost("items of long series", sum(b - a + 1 for a, b in ranges), unit, ranges, path)
+        return out
+
+    def too_long(self, size: int) -> bool:
+        """Whether a table of so many rows may lose some."""
+        return size > self._budget(size) + _SPARED
+
+    def _budget(self, size: int) -> int:
+        return max(self.limits.rows, int(size * self.limits.row_share))
+
+    def rows(self, table: Table, path: str, word: str) -> list[str]:
+        """The lines of a table that stay, its gaps marked, below what is true of all its rows; all when none can go."""
+        size = len(table.lines)
+        if not self.too_long(size):
+            return table.lines
+        if not self.limits.any_rows and not all(is_measurement(c) for columns in table.columns for c in columns):
+            return table.lines
+        kept = self._floor(table)
+        left = self._budget(size) - len(kept)
+        kept |= {i * size // left for i in range(left)}
+        out = [_truths(table)] if len(table.columns) == 1 else []
+        unit = "rows" if word == "rows" else "items"
+        ranges: list[tuple[int, int]] = []
+        for first, end in _gaps(sorted(kept), size):
+            if first in kept or end - first < 2:
+                out += table.lines[first:end]
+            else:
+                out.append(self._marker(end - first, unit, (first + 1, end), path))
+                ranges.append((first + 1, end))
+        self._lost("rows", sum(b - a + 1 for a, b in ranges), unit, ranges, path)
+        return out
+
+    def _floor(self, table: Table) -> set[int]:
+        size = len(table.lines)
+        kept = set(range(min(5, size))) | set(range(max(0, size - 5), size))
+        if self.query:
+            kept |= set(self.query.best("\n".join(table.lines), table.lines))
+        kept |= {i for i, kind in enumerate(table.kinds) if kind < 0}
+        for number, columns in enumerate(table.columns):
+            members = [i for i, kind in enumerate(table.kinds) if kind == number]
+            kept |= {members[i] for column in columns for i in standing_out(column)}
+        return kept
+
+    def text(self, value: str, path: str) -> Any:
+        """A long string: by the compressor of its own type, or its beginning with the length of the rest."""
+        if _NOISE.match(value):
+            return self._preview(value, self.limits.noise, path)
+        if value.count("\n") >= _NESTED_LINES or len(value) >= _NESTED_LONG or value.lstrip()[:1] in "{[<":
+            nested = self.context.nested(value, self._at(path))
+            if nested is not None and len(nested.text) < len(value):
+                self.omissions += [o if o.path else replace(o, path=self._at(path)) for o in nested.omissions]
+                return Shown(nested.text)
+        if self.limits.string is None or len(value) < self.limits.string * 1.5:
+            return value
+        return self._preview(value, self.limits.string, path)
+
+    def _preview(self, value: str, size: int, path: str) -> str:
+        cut = max(value.rfind("\n", size // 2, size), value.rfind(" ", size // 2, size)) + 1 or size
+        pieces, end = [value[:cut]], cut
+        lines = value.split("\n") if self.query else []
+        starts = [0]
+        for line in lines:
+            starts.append(starts[-1] + len(line) + 1)
+        for i in self.query.best(value, lines, limit=4) if self.query else ():
+            if starts[i] > end and len(lines[i]) <= size * 2:
+                pieces += [marker.omitted(starts[i] - end, "characters"), lines[i]]
+                end = starts[i] + len(lines[i])
+        if end < len(value):
+            pieces.append(marker.omitted(len(value) - end, "characters"))
+        missing = len(value) - sum(map(len, pieces[::2]))
+        self._lost("rest of long strings", missing, "characters", (), path)
+        return "".join(pieces)
+
+    def _at(self, path: str) -> str:
+        return self.root + path[1:] if self.root else path
+
+    def _marker(self, count: int, unit: str, range_: tuple[int, int], path: str) -> str:
+        at = self._at(path)
+        return marker.place(marker.omitted(count, unit, (range_,)), "" if at == "$" else at)
+
+    def _lost(self, kind: str, count: int, unit: str, ranges: Sequence[tuple[int, int]], path: str) -> None:
+        if count:
+            at = self._at(path)
+            self.omissions.append(Omission(kind, count, unit, tuple(ranges), "" if at == "$" else at))
+
+
+def _truths(table: Table) -> str:
+    said = [text for column in table.columns[0] if (text := summary(column))]
+    return f"[of all {len(table.lines)} rows: {'; '.join(said)}]"
+
+
+def _extremes(values: Sequence[Any]) -> set[int]:
+    numbers = [(float(v), i) for i, v in enumerate(values) if type(v) is bytes]
+    return {min(numbers)[1], max(numbers)[1]} if len(numbers) > 2 else set()
+
+
+def _gaps(kept: Sequence[int], size: int) -> Iterable[tuple[int, int]]:
+    """Runs of kept and of other positions in turn, covering 0 to `size`."""
+    at = 0
+    for first, last in marker.ranges_of(kept):
+        if first > at:
+            yield at, first
+        yield first, last + 1
+        at = last + 1
+    if at < size:
+        yield at, size

@@ -1,0 +1,91 @@
+"""How surely lines are a table, a listing or a dump of records: shape only, a few dozen lines looked at."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from headroom.text.delimited import separator, splitter
+from headroom.text.regions import heads_table
+
+_GAPPED = re.compile(r"\S(?: {2,}|\t+ *)\S")
+_TIME = re.compile(r".{0,24}\d\d:\d\d:\d\d|\W{0,2}(?:TRACE|DEBUG|INFO|WARN|ERROR)\b")
+_PATH_CHARS = re.compile(r"[^\s:()\[\]{}<>\"'`,;=|*]+")
+_KEYED = re.compile(r"\s*[^\s:=|#>\-\[{(\"'][^:=|{}\[\]();]{0,40}?\s*(?::|=|\|)(?: |\t|$)")
+_OPENER = re.compile(r"-\[ RECORD \d+ \]|\*{5,} \d+\. row \*{5,}|Handle 0x|(?:processor|Name|Package|Id|File|UUID)\s*:")
+_LISTED = (
+    (re.compile(r"(?:[│|](?:   |\xa0\xa0 )|    )*(?:├── |└── |\|-- |`-- )"), 0.5),
+    (re.compile(r"[-dlcbpsD][-r][-w][-xsStT][-r][-w][-xsS][-r][-w][-xtT][.+@]?\s+\d+ "), 0.5),
+    (re.compile(r"\t(?:modified|new file|deleted|renamed|typechange|both \w+):\s+\S|\t\S+$"), 0.4),
+    (re.compile(r"(?:[ MTADRCU?!]{2} |[12u?!] [.MTADRCU]{2} [NS.][.CMU]{3} )\S"), 0.8),
+    (re.compile(r" \S.*? \| +(?:\d+ [+-]+|Bin .*)$"), 0.5),
+    (re.compile(r"\d[\d.,]*[KMGTPkB]?\t(?=.*[A-Za-z/])[^\t]+$"), 0.8),
+)
+
+
+def sure_table(lines: Sequence[str]) -> float:
+    """Delimited fields, rows between bars, or cells under one another below titles or in clear gutters."""
+    filled = [line for line in lines if line.strip()]
+    if len(filled) < 4:
+        return 0.0
+    barred = sum(line.count("|") >= 2 for line in filled)
+    if barred >= 0.5 * len(filled):
+        return 0.9 if barred >= 0.8 * len(filled) else 0.7
+    return max(_sure_delimited(filled), _sure_aligned(filled))
+
+
+def _sure_delimited(lines: Sequence[str]) -> float:
+    mark = separator(lines)
+    if not mark or len(lines) < 6:
+        return 0.0
+    split = splitter(mark)
+    rows = [split(line) for line in lines]
+    wide = len(rows[0])
+    if any(field[:1] == " " and mark == "," for row in rows[:8] for field in row[1:]):
+        return 0.0  # ", " is how prose and code separate
+    even = sum(len(row) == wide for row in rows) >= 0.9 * len(rows)
+    if not even or any(line[:1] in "\t {}[(" for line in lines[:8]):
+        return 0.0
+    return 0.92 if wide > 2 else 0.8 if mark == "\t" else 0.6
+
+
+def _sure_aligned(lines: Sequence[str]) -> float:
+    gapped = sum(_GAPPED.search(line.strip()) is not None for line in lines)
+    titled = any(heads_table(line) for line in lines[:6])
+    if titled and gapped >= 0.5 * len(lines):
+        return 0.9
+    if gapped < 0.7 * len(lines) or sum(_TIME.match(line) is not None for line in lines) > 0.3 * len(lines):
+        return 0.0
+    rows = [line for line in lines[:40] if _GAPPED.search(line.strip())]
+    counts = Counter(len(_GAPPED.findall(line.strip())) for line in rows)
+    steady = counts.most_common(1)[0][1] >= 0.6 * len(rows)
+    wide = max(map(len, rows))
+    gutters = sum(column.count(" ") == len(rows) for column in zip(*[row.ljust(wide) for row in rows], strict=True))
+    return 0.65 if steady and gutters >= 2 else 0.0
+
+
+def sure_listing(lines: Sequence[str]) -> float:
+    """Drawn trees, `ls -l` rows, git status, diffstat, du, or bare paths."""
+    filled = [line for line in lines if line.strip()]
+    if len(filled) < 6:
+        return 0.0
+    for pattern, share in _LISTED:
+        if sum(pattern.match(line) is not None for line in filled) >= share * len(filled):
+            return 0.95
+    bare = sum(_PATH_CHARS.fullmatch(line) is not None for line in filled)
+    slashed = sum("/" in line for line in filled)
+    return 0.9 if bare >= 0.9 * len(filled) and slashed >= 0.5 * len(filled) else 0.0
+
+
+def sure_records(lines: Sequence[str]) -> float:
+    """Lines of keys and values in which the same keys come back."""
+    filled = [line for line in lines if line.strip()]
+    if len(filled) < 12:
+        return 0.0
+    keys = Counter(m[0] for line in filled if (m := _KEYED.match(line)))
+    back = sum(n for n in keys.values() if n >= 2)
+    opened = sum(_OPENER.match(line) is not None for line in filled) >= 3
+    if back >= (0.15 if opened else 0.6) * len(filled) and len(keys) >= 3:
+        return 0.9 if opened else 0.7
+    return 0.0
