@@ -15,10 +15,8 @@ from headroom.interfaces import Dialect, Store
 from headroom.marker import RETRIEVE_TOOL
 from headroom.model import Block, BlockReport, Level, Omission, Role, ToolCall
 from headroom.options import Options
-from headroom.pipeline import Outcome, compress_blocks
+from headroom.pipeline import compress_blocks, tokens_after
 from headroom.plugins import dialects
-
-_BUDGET_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +95,14 @@ def compress(
     wanted = Options.of(level=level, query=query, budget=budget, **options)
     dialect = dialect_of(messages)
     blocks = list(dialect.blocks(messages))
-    outcomes, fits = _within_budget(blocks, wanted, store if store is not None else default_store())
+    outcomes = compress_blocks(blocks, wanted, store if store is not None else default_store())
     changed = {o.block.path: o.text for o in outcomes if o.text is not o.block.text}
     return CompressResult(
         replaced(messages, changed),
         sum(o.report.tokens_before for o in outcomes),
         sum(o.report.tokens_after for o in outcomes),
         tuple(o.report for o in outcomes),
-        fits,
+        budget is None or tokens_after(outcomes) <= budget,
     )
 
 
@@ -125,8 +123,8 @@ def compress_text(
         raise InputError(f"text must be a string, not {type(text).__name__}")
     wanted = Options.of(level=level, query=query, budget=budget, **options)
     block = Block(text, (), Role.TOOL, ToolCall(tool, command or path, command, path))
-    outcomes, _ = _within_budget([block], wanted, store if store is not None else default_store())
-    return TextResult(outcomes[0].text, outcomes[0].report)
+    (outcome,) = compress_blocks([block], wanted, store if store is not None else default_store())
+    return TextResult(outcome.text, outcome.report)
 
 
 def retrieve(
@@ -167,25 +165,6 @@ def _shape(messages: Any) -> str:
         keys = sorted(map(str, messages[odd])) if isinstance(messages[odd], Mapping) else type(messages[odd]).__name__
         return f"a list whose item {odd} is {keys}"
     return f"a {type(messages).__name__}"
-
-
-def _within_budget(blocks: list[Block], options: Options, store: Store) -> tuple[list[Outcome], bool]:
-    """All outcomes; while they exceed the budget, each compressed block gets a smaller target, in proportion."""
-    outcomes = list(compress_blocks(blocks, options, store))
-    if options.budget is None:
-        return outcomes, True
-    for _ in range(_BUDGET_ROUNDS):
-        total = sum(o.report.tokens_after for o in outcomes)
-        if total <= options.budget:
-            return outcomes, True
-        soft = {i: o.report.tokens_after for i, o in enumerate(outcomes) if o.block.role in options.roles}
-        room = options.budget - (total - sum(soft.values()))
-        scale = max(room, 0) / max(sum(soft.values()), 1) * 0.97
-        tighter = list(compress_blocks(blocks, options, store, {i: int(n * scale) for i, n in soft.items()}))
-        if sum(o.report.tokens_after for o in tighter) >= total:
-            break
-        outcomes = tighter
-    return outcomes, sum(o.report.tokens_after for o in outcomes) <= options.budget
 
 
 def replaced(body: Any, changed: dict[tuple[str | int, ...], str]) -> Any:

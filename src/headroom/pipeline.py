@@ -6,14 +6,14 @@ protected? → route (best candidate) → accept only if smaller with its closin
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from headroom import marker
 from headroom.conversation import Conversation
 from headroom.errors import StoreError
 from headroom.hints import intent_of
-from headroom.interfaces import Store
+from headroom.interfaces import Original, Store
 from headroom.model import Block, BlockReport, Context, Intent, Reason, Role
 from headroom.options import Options
 from headroom.references import with_references
@@ -23,6 +23,7 @@ from headroom.tokens import count_tokens
 _log = logging.getLogger("headroom")
 _MIN_GAIN_TOKENS = 12
 _QUERY_CHARS = 4_000
+_BUDGET_ROUNDS, _BUDGET_MARGIN = 5, 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,38 +36,69 @@ class Outcome:
     tried: tuple[Tried, ...] = ()
 
 
-def compress_blocks(
-    blocks: Iterable[Block], options: Options, store: Store, targets: dict[int, int] | None = None
-) -> Iterator[Outcome]:
-    """Compresses blocks in conversation order; `targets` gives some of them (by position) a number of tokens to reach."""
+def compress_blocks(blocks: Sequence[Block], options: Options, store: Store) -> list[Outcome]:
+    """Compresses blocks in conversation order, within the budget if there is one, and stores the originals."""
+    outcomes = plan(blocks, options, store)
+    if options.budget is not None:
+        outcomes = _tightened(blocks, outcomes, options, store, options.budget)
+    return _stored(outcomes, store)
+
+
+def plan(
+    blocks: Iterable[Block], options: Options, store: Store, targets: Mapping[int, int] | None = None
+) -> list[Outcome]:
+    """What would become of each block; nothing is stored. `targets` gives some (by position) tokens to reach."""
     preceding = Conversation()
+    outcomes: list[Outcome] = []
     for position, block in enumerate(blocks):
-        outcome = compress_block(block, preceding, options, store, (targets or {}).get(position))
+        outcome = _planned(block, preceding, options, store, targets.get(position) if targets else None)
         preceding.add(block, outcome.text)
-        yield outcome
+        outcomes.append(outcome)
+    return outcomes
 
 
-def compress_block(
-    block: Block, preceding: Conversation, options: Options, store: Store, target: int | None = None
-) -> Outcome:
-    """One block: compressed and its original stored, or untouched with the reason."""
+def tokens_after(outcomes: Iterable[Outcome]) -> int:
+    """Tokens of all blocks as they would be sent."""
+    return sum(outcome.report.tokens_after for outcome in outcomes)
+
+
+def _tightened(
+    blocks: Sequence[Block], outcomes: list[Outcome], options: Options, store: Store, budget: int
+) -> list[Outcome]:
+    """While the whole exceeds the budget, each block that may change gets a smaller target, in proportion."""
+    for _ in range(_BUDGET_ROUNDS):
+        total = tokens_after(outcomes)
+        if total <= budget:
+            break
+        soft = {i: o.report.tokens_after for i, o in enumerate(outcomes) if o.block.role in options.roles}
+        room = max(budget - (total - sum(soft.values())), 0)
+        scale = _BUDGET_MARGIN * room / max(sum(soft.values()), 1)
+        tighter = plan(blocks, options, store, {i: int(tokens * scale) for i, tokens in soft.items()})
+        if tokens_after(tighter) >= total:
+            break
+        outcomes = tighter
+    return outcomes
+
+
+def _planned(
+    block: Block, preceding: Conversation, options: Options, store: Store, target: int | None
+) -> Outcome:  # fmt: skip
     before = count_tokens(block.text)
     reason = _protected(block, options, before)
     if reason is not None:
         return _untouched(block, before, reason)
     try:
         id = store.identify(block.text)
-    except StoreError as error:
-        return _untouched(block, before, Reason.STORE_FAILED, detail=str(error))
-    context = _context(block, preceding, options, target, id)
-    try:
+        context = _context(block, preceding, options, target, id)
         choice = route(block.text, context)
         if options.repeats and block.role is Role.TOOL:
             choice = with_references(block.text, choice, context, preceding)
+    except StoreError as error:
+        return _untouched(block, before, Reason.STORE_FAILED, detail=str(error))
     except Exception as error:  # P7: whatever a compressor does, the block goes on as it came
         _log.warning("compressor failed at %s: %r", block.path, error)
         return _untouched(block, before, Reason.COMPRESSOR_FAILED, detail=repr(error)[:200])
-    return _accept(block, choice, before, id, store)
+    return _accepted(block, choice, before, id)
 
 
 def _protected(block: Block, options: Options, tokens: int) -> Reason | None:
@@ -88,27 +120,41 @@ def _context(block: Block, preceding: Conversation, options: Options, target: in
     return Context(options.level, query, block.call, intent_of(block.call), target, id=id)
 
 
-def _accept(block: Block, choice: Choice, before: int, id: str, store: Store) -> Outcome:
-    """P5 and P4: smaller with everything counted, and the original durable before the marker exists."""
+def _accepted(block: Block, choice: Choice, before: int, id: str) -> Outcome:
+    """P5: smaller with everything counted, or untouched."""
     best = choice.compressed
     if best is None:
-        reason = Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR
-        return _untouched(block, before, reason, choice)
-    try:
-        text = best.text if best.lossless or marker.has_footer(best.text) else closed(best.text, id)
-        after = count_tokens(text)
-        if before - after < _MIN_GAIN_TOKENS:
-            return _untouched(block, before, Reason.NOT_SMALLER, choice)
-        if store.put(block.text, tool=block.call.name, content_type=choice.content_type) != id:
-            raise StoreError(f"the store moved the id {id!r}")
-    except StoreError as error:
-        _log.warning("original not stored, block left as it is: %s", error)
-        return _untouched(block, before, Reason.STORE_FAILED, choice, str(error))
+        return _untouched(block, before, Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR, choice)
+    text = best.text if best.lossless or marker.has_footer(best.text) else closed(best.text, id)
+    after = count_tokens(text)
+    if before - after < _MIN_GAIN_TOKENS:
+        return _untouched(block, before, Reason.NOT_SMALLER, choice)
     report = BlockReport(
         block.path, block.role, choice.content_type, best.compressor, Reason.COMPRESSED, best.lossless,
         before, after, id, best.omissions,
     )  # fmt: skip
     return Outcome(block, text, report, choice.tried)
+
+
+def _stored(outcomes: list[Outcome], store: Store) -> list[Outcome]:
+    """P4: all originals durable before any marker leaves; otherwise every block stays as it came."""
+    changed = [o for o in outcomes if o.report.id is not None]
+    if not changed:
+        return outcomes
+    try:
+        ids = store.put_many([Original(o.block.text, o.block.call.name, o.report.content_type) for o in changed])
+        if ids != [o.report.id for o in changed]:
+            raise StoreError("the store keeps an original under another id than its marker says")
+    except StoreError as error:
+        _log.warning("originals not stored, all blocks left as they are: %s", error)
+        kept = {o.block.path for o in changed}
+        return [
+            _untouched(o.block, o.report.tokens_before, Reason.STORE_FAILED, detail=str(error))
+            if o.block.path in kept
+            else o
+            for o in outcomes
+        ]
+    return outcomes
 
 
 def _untouched(block: Block, tokens: int, reason: Reason, choice: Choice | None = None, detail: str = "") -> Outcome:

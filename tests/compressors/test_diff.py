@@ -134,6 +134,22 @@ def test_lock_files_tell_their_versions() -> None:
     assert "sha256:150" in lossy(text, query='which line has "sha256:150"?').text
 
 
+def test_the_same_change_in_another_file_is_said_not_shown() -> None:
+    body = ["@@ -1,2 +1,42 @@", " a", *(f"+    option_{i} = {i}" for i in range(40)), " b"]
+    files = [[f"--- a/{name}.toml", f"+++ b/{name}.toml", *body] for name in ("first", "second")]
+    form = lossy("\n".join([*files[0], *files[1], ""]), Level.AGGRESSIVE)
+    assert form.text.count("option_7 = 7") == 1
+    assert "[… 42 lines (49–90): same change as in b/first.toml above …]" in form.text
+
+
+def test_encoded_data_keeps_its_first_line() -> None:
+    rows = [f"+{'aZ09' * 15}{i:04}" for i in range(40)]
+    text = "\n".join(["--- a/key.pem", "+++ b/key.pem", "@@ -0,0 +1,40 @@", *rows, ""])
+    form = lossy(text)
+    assert rows[0] in form.text
+    assert "[… 39 lines (5–43): encoded data …]" in form.text
+
+
 @pytest.mark.parametrize(
     ("rows", "changes"),
     [

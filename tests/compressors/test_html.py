@@ -114,7 +114,7 @@ def test_long_enumerations_keep_both_ends() -> None:
     candidate = rendered(page(f"<p>{names}</p>"))
     assert "user0" in candidate.text
     assert "user299" in candidate.text
-    assert "[… 262 links, " in candidate.text
+    assert "[… 262 links: " in candidate.text
     assert {o.kind: o.count for o in candidate.omissions}["links in an enumeration"] == 262
     assert "user150" in rendered(page(f"<p>{names}</p>"), query="Is user150 among them?").text
 
@@ -153,6 +153,22 @@ def test_hostile_pages_end_quickly(text: str) -> None:
 )
 def test_sniff(text: str, sure: bool) -> None:
     assert (COMPRESSOR.sniff(sample(text), Context()) >= 0.5) is sure
+
+
+def test_permalinks_beside_headings_are_left_out() -> None:
+    text = rendered(page('<h2>Usage<a href="#usage">¶</a></h2><h2>Limits<a href="/doc#limits">#</a></h2>')).text
+    assert text.split("\n")[2:] == ["## Usage", "## Limits"]
+
+
+def test_a_link_around_blocks_is_shown_on_the_first_with_a_text() -> None:
+    card = '<p>News</p>before <a href="/story/7"><div><img src="x.jpg"></div><div><h3>Bridge reopens</h3><p>After</p></div></a> end'
+    assert rendered(page(card)).text.split("\n")[2:] == [
+        "News",
+        "before",
+        "### [Bridge reopens](/story/7)",
+        "After",
+        "end",
+    ]
 
 
 def test_text_that_is_its_own_address_is_not_repeated() -> None:

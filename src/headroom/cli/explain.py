@@ -38,7 +38,7 @@ def command(
     text, shell = read_input(file), options.pop("command")
     call = ToolCall(tool, shell or path, shell, path)
     wanted = Options.of(query=query or "", **options)
-    (outcome,) = compress_blocks([Block(text, (), Role.TOOL, call)], wanted, MemoryStore(), _target(wanted))
+    (outcome,) = compress_blocks([Block(text, (), Role.TOOL, call)], wanted, MemoryStore())
     sniffed = sniff_all(text, Context(Level(wanted.level), query or "", call, intent_of(call)))
     if as_json:
         tried = [{"compressor": t.compressor, "tokens": t.tokens, "lossless": t.lossless} for t in outcome.tried]
@@ -52,10 +52,6 @@ def command(
     _left_out(outcome.report)
     if rows and outcome.text != text:
         _side_by_side(text, outcome, None if full else rows)
-
-
-def _target(options: Options) -> dict[int, int]:
-    return {} if options.budget is None else {0: options.budget}
 
 
 def _left_out(report: BlockReport) -> None:

@@ -9,6 +9,7 @@ from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.buildlines import fold
 from headroom.text.folding import render
+from headroom.text.outcomes import without_times
 from headroom.text.terminal import resolve
 
 # Lines that only builds and test runs print, by their beginnings; one alternative per family of tools.
@@ -27,7 +28,11 @@ _START = re.compile(
     r"(?:Collecting|Successfully installed|Requirement already satisfied|Building wheels?|Using pip) |"
     r"\s*(?:Running command|Installing build dependencies|Getting requirements|Preparing metadata|Created wheel|"
     r"Stored in directory|creating|copying|running|adding|removing|building) ['\w./]|"
-    r"error(?:\[E\d+\])?: |warning: "
+    r"error(?:\[E\d+\])?: |warning: |##\[\w+\]|go: downloading |"
+    r"\[\d+/\d+\] \S|\[[\d,]+ / [\d,]+\] |INFO: (?:Analyzed|Found \d|Elapsed|Build)|➤ YN\d+: |"
+    r"[0-9a-f]{12}: (?:Pull|Download|Verifying|Waiting|Already)|(?:TASK|PLAY) \[|(?:ok|changed|fatal|skipping): \[|"
+    r"[\w.\[\]\"-]+: (?:Creating|Modifying|Destroying|Still \w+ing|Refreshing state|Creation complete)|"
+    r"  [#~+-] (?:resource \"|\S+ will be )|webpack \d|\s*asset \S+ [\d.]+ \w*(?:B|bytes) \[|\s*\./\S+ [\d.]+ \w*(?:B|bytes) \["
 )
 _INSIDE = re.compile(
     r"(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL)(?: \(.*\))? +\[ *\d+%\]|\.\.\. (?:ok|FAIL|ERROR|skipped)\b| error TS\d+: "
@@ -53,7 +58,7 @@ class Build:
     content_type = "build"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        lines = [line for line in sample.lines if line.strip()]
+        lines = [line for line in without_times(sample.lines) if line.strip()]
         if len(lines) < 4:
             return 0.0
         hits = sum(map(_built, lines))

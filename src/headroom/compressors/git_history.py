@@ -189,7 +189,9 @@ def _blame(lines: Sequence[str]) -> list[str] | None:
         fit = max(fits, key=lambda f: f.covered)
         if fit.covered < _MIN_SHARE * end:
             continue
-        units = [Placed(line) if row is None else Placed(line, 0, row) for line, row in zip(lines, fit.rows, strict=False)]
+        units = [
+            Placed(line) if row is None else Placed(line, 0, row) for line, row in zip(lines, fit.rows, strict=False)
+        ]
         coded = rowcode.encode(units, [fit.layout], counter="line")
         return [*coded, *lines[end:]] if coded else None
     return None

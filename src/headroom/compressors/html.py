@@ -151,7 +151,7 @@ class _Rendering:
         page = self.page
         hidden = len(page.addresses) - len(shown)
         unseen = sorted(page.unseen.items(), key=lambda item: (-item[1], item[0]))
-        left = [f"{n} {kind[:-1] if n == 1 else kind}" for kind, n in unseen if n]
+        left = [f"{n} {_one(kind) if n == 1 else kind}" for kind, n in unseen if n]
         self.omissions += [Omission(kind, n, "items") for kind, n in unseen if n]
         if hidden:
             left.insert(0, f"{hidden} link {'address' if hidden == 1 else 'addresses'}")
@@ -204,6 +204,12 @@ class _Rendering:
             if nested is not None:
                 self.omissions += [Omission(o.kind, o.count, o.unit) for o in nested.omissions]
         return out
+
+
+def _one(kind: str) -> str:
+    """The singular of what a page holds: "link without a text", "image"."""
+    first, space, rest = kind.partition(" ")
+    return f"{first[:-1]}{space}{rest}" if first.endswith("s") else kind[:-1]
 
 
 def _flat(texts: list[str]) -> list[str]:

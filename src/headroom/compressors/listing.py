@@ -18,7 +18,7 @@ from headroom.text.table_sniff import sure_listing
 
 _DRAWN = re.compile(r"(?:[│|](?:   |\xa0\xa0 )|    )*(?:├── |└── |\|-- |`-- )")
 _TREE_HEADER = re.compile(r"^\[tree: the next (\d+) lines", re.MULTILINE)
-_MIN_FACTORED = 40
+_MIN_FACTORED = 80
 _MIN_DRAWN = 6
 
 

@@ -18,7 +18,7 @@ from headroom.text.timestamps import clock_of, duration, note_seconds, pace
 from headroom.text.traces import FRAME, Trace, alike, telling, traces
 
 _WARNING, _ERROR = 2, 3
-_RARE_KIND, _NOTABLE_PER_KIND, _ASKED_KINDS = 3, 3, 5
+_RARE_KIND, _NOTABLE_PER_KIND, _ASKED_KINDS, _SERIOUS_VARIANTS = 3, 3, 5, 12
 _MAX_VALUES, _VALUES_WIDTH, _LONGEST_LINE, _LINE_HEAD = 8, 260, 4_000, 2_000
 _EXTRA_SHARE = {Level.BALANCED: 0.03, Level.AGGRESSIVE: 0.01}
 _CHARS_PER_TOKEN = 3
@@ -193,15 +193,18 @@ def _asked(log: _Log, text: str, question: str) -> set[int]:
 
 
 def _extras(log: _Log) -> Iterable[int]:
-    """Lines worth showing besides each kind's first: all of rare kinds, far outliers; serious and rare kinds first."""
+    """Lines worth showing besides each kind's first, serious and rare kinds first: all of rare kinds, the wordings of
+    serious ones, far outliers and rare values."""
     for kind in sorted(log.kinds, key=lambda kind: (-(kind.header.level or 0), len(kind.indices), kind.indices[0])):
         if not kind.slots:
             continue
         if len(kind.indices) <= _RARE_KIND:
             yield from kind.indices[1:]
-        else:
-            notable = dict.fromkeys(i for slot in kind.slots for i in slot.notable)
-            yield from list(notable)[:_NOTABLE_PER_KIND]
+            continue
+        if kind.serious:
+            yield from (variant.layouts[0][0] for variant in kind.variants[1:_SERIOUS_VARIANTS])
+        notable = dict.fromkeys(i for slot in kind.slots for i in slot.notable)
+        yield from list(notable)[:_NOTABLE_PER_KIND]
 
 
 def _render(log: _Log, shown: list[int]) -> tuple[list[str], list[int]]:

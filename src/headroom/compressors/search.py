@@ -38,18 +38,17 @@ class Search:
     def compress(self, text: str, context: Context) -> Iterator[Compressed]:
         if hits_form.is_grouped(text) or is_by_directory(text):
             return
-        lines = split_lines(text.removesuffix("\n"))
-        beginning = lines[:_BEGINNING]
-        if is_ripgrep_json(lines[0]):
-            yield from self._json(text, lines, context)
+        beginning = text.split("\n", _BEGINNING)[:_BEGINNING]
+        if is_ripgrep_json(beginning[0]):
+            yield from self._json(text, context)
         elif "\x1b[" in text:
             yield from self._coloured(text, context)
         elif sum(map(is_count, beginning)) * 10 >= len(beginning) * 9:
-            grouped = by_directory(text, lines)
+            grouped = by_directory(text, _lines(text))
             if grouped is not None:
                 yield Compressed(grouped, self.name, lossless=True)
         else:
-            yield from self._plain(text, lines, context)
+            yield from self._plain(text, context)
 
     def decode(self, text: str) -> str:
         return from_directories(text) if is_by_directory(text) else hits_form.decode(text)
@@ -57,54 +56,67 @@ class Search:
     def same(self, decoded: str, original: str) -> bool:
         return decoded == original
 
-    def _plain(self, text: str, lines: list[str], context: Context) -> Iterator[Compressed]:
+    def _plain(self, text: str, context: Context) -> Iterator[Compressed]:
+        lines = _lines(text)
         hits = _parse(text, lines)
         if hits is None:
             return
+        selected = selects(hits, context)
+        asked = _asked(text, lines, context) if selected else frozenset[int]()
+        del lines  # the hits hold their text; a large result is not held twice
         whole = hits_form.encode(text, hits)
         if whole is not None:
             yield Compressed(whole, self.name, lossless=True)
-        if selects(hits, context):
-            written, omissions = _selected(hits, text, lines, context)
+        if selected:
+            written, omissions = _select(hits, asked, context)
             if omissions:
-                yield Compressed(written, self.name, False, omissions)
+                yield Compressed(_ended(written, text), self.name, False, omissions)
 
     def _coloured(self, text: str, context: Context) -> Iterator[Compressed]:
         """What can be made of the text without its colours, which are declared as left out."""
         if context.level is Level.LOSSLESS:
             return
         clean, codes = _COLOUR.subn("", text)
-        for form in self._plain(clean, split_lines(clean.removesuffix("\n")), context):
+        for form in self._plain(clean, context):
             written = f"{omitted(codes, 'colour codes')}\n{form.text}"
             left_out = (Omission("colour codes", codes, "items"), *form.omissions)
             yield Compressed(written, self.name, False, left_out)
 
-    def _json(self, text: str, lines: list[str], context: Context) -> Iterator[Compressed]:
-        if context.level is Level.LOSSLESS:
-            return
+    def _json(self, text: str, context: Context) -> Iterator[Compressed]:
+        lines = _lines(text)
         records = parse_ripgrep_json(lines)
-        if not records.shown:
+        if context.level is Level.LOSSLESS or not records.shown:
             return
-        written, omissions = _selected(records.hits, text, lines, context, form="from rg --json")
+        written, omissions = _select(records.hits, _asked(text, lines, context), context, "from rg --json")
         frames = ranges_of(index + 1 for index in records.frames)
-        shown = ranges_of(index + 1 for index in records.shown)
-        left_out = (
-            Omission(_FIELDS, len(records.shown), "items", shown),
-            *((Omission(_FRAMES, len(records.frames), "lines", frames),) if frames else ()),
-        )
+        left_out = [Omission(_FIELDS, len(records.shown), "items", ranges_of(index + 1 for index in records.shown))]
+        if frames:
+            left_out.append(Omission(_FRAMES, len(records.frames), "lines", frames))
         note = omitted(len(records.frames), _FRAMES, kind=f"with the {_FIELDS} of all {len(records.shown)} matches")
-        yield Compressed(f"{note}\n{written}", self.name, False, (*left_out, *omissions))
+        yield Compressed(_ended(f"{note}\n{written}", text), self.name, False, (*left_out, *omissions))
 
 
-def _selected(
-    hits: Hits, text: str, lines: list[str], context: Context, form: str = ""
+def _lines(text: str) -> list[str]:
+    return split_lines(text.removesuffix("\n"))
+
+
+def _ended(written: str, text: str) -> str:
+    return written + "\n" if text.endswith("\n") else written
+
+
+def _asked(text: str, lines: list[str], context: Context) -> frozenset[int]:
+    return frozenset(parse_query(context.query).best(text, lines))
+
+
+def _select(
+    hits: Hits, asked: frozenset[int], context: Context, origin: str = ""
 ) -> tuple[str, tuple[Omission, ...]]:
     """The grouped form of what stays of a large result (all of a small one), and the loss report."""
-    notes = [form] if form else []
+    notes = [origin] if origin else []
     markers: dict[int, str] = {}
     omissions: tuple[Omission, ...] = ()
     if selects(hits, context):
-        chosen = choose(hits, text, lines, context)
+        chosen = choose(hits, asked, context)
         markers, omissions = chosen.markers, chosen.omissions
         if omissions:
             notes.append(f"{chosen.shown} of {chosen.matches} matches in {chosen.files} files shown")
@@ -115,8 +127,7 @@ def _selected(
         cut_lines, cuts = cut_encoded(written.split("\n"), parse_query(context.query))
         written = "\n".join(cut_lines)
         omissions += tuple(replace(cut, ranges=()) for cut in cuts)
-    final = "\n" if text.endswith("\n") else ""
-    return f"{hits_form.grouped_header(hits, folded, '; '.join(notes))}\n{written}{final}", omissions
+    return f"{hits_form.grouped_header(hits, folded, '; '.join(notes))}\n{written}", omissions
 
 
 def _parse(text: str, lines: list[str]) -> Hits | None:

@@ -69,7 +69,7 @@ class SmartCrusher:
             short = shortener.value(value, "$")
             if short is value and not shortener.too_long(document.longest):
                 return
-            form = document if short is value else Document(short, document.lines)
+            form = document if short is value else Document(short, document.lines, like=document)
             text = form.text(shortener.rows, whole=False)
             if not shortener.omissions:
                 return

@@ -21,7 +21,7 @@ from headroom.text.series import ColumnFacts, facts, is_series, telling_rows
 from headroom.text.table_sniff import sure_table
 from headroom.tokens import count_tokens
 
-# A table that a model reads at one go stays whole at `balanced`; beyond, series are sampled and lists of things are not.
+# A table that a model reads at one go stays whole at `balanced`; beyond, series are sampled, lists are not.
 _WHOLE_TOKENS = 24_000
 _AGGRESSIVE_TOKENS = 2_000
 _MIN_ROWS = 200

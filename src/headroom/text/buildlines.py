@@ -12,7 +12,7 @@ from headroom.text.findings import reports
 from headroom.text.folding import KEPT, Plan, Why, short
 from headroom.text.kindfold import KindFolder, kept, quantity
 from headroom.text.kinds import kinds_of
-from headroom.text.outcomes import failure_lines, passes, trouble_words, troubled
+from headroom.text.outcomes import failure_lines, passes, trouble_words, troubled, without_times
 from headroom.text.query import parse_query
 from headroom.text.repeats import repeated_blocks
 
@@ -41,18 +41,20 @@ def fold(lines: Sequence[str], context: Context) -> Plan:
 
 class _Folder:
     def __init__(self, text: str, lines: Sequence[str], context: Context) -> None:
-        self.lines, self.text = lines, text
+        self.lines = without_times(lines)
+        self.timed = self.lines is not lines
+        self.text = "\n".join(self.lines) if self.timed else text
         self.result = Plan([KEPT] * len(lines))
-        self.failing = failure_lines(self.text, lines)
+        self.failing = failure_lines(self.text, self.lines)
         query = parse_query(context.query)
         ends = (*range(min(3, len(lines))), *range(max(0, len(lines) - 3), len(lines)))
-        self.wanted = {*ends, *(query.best(self.text, list(lines)) if query else ())}
+        self.wanted = {*ends, *(query.best(self.text, list(self.lines)) if query else ())}
         self.node_of: dict[int, str] = {}
         self.passed = self._fold_passes()
         self.kinds = kinds_of(self._comparable(), trouble_words())
         self.trouble = troubled(self.kinds.templates)
         self.folder = KindFolder(
-            lines, self.result, self.kinds, trouble=self.trouble, wanted=self.wanted, names=self.node_of
+            self.lines, self.result, self.kinds, trouble=self.trouble, wanted=self.wanted, names=self.node_of
         )
 
     def plan(self) -> Plan:
@@ -178,7 +180,8 @@ class _Folder:
         for block in repeated_blocks(self.lines, usable):
             last = block.source + block.end - block.start
             top = next((line for line in self.lines[block.source : last] if line.strip()), "")
-            text = f"repeating lines {block.source + 1}–{last} (“{short(top, 50)}” …)"
+            but = ", but for the times" if self.timed else ""
+            text = f"repeating lines {block.source + 1}–{last} (“{short(top, 50)}” …){but}"
             reason = self.result.reason(Why("repeated blocks", text))
             of[block.start : block.end] = [reason] * (block.end - block.start)
             blocks.append((block.start, block.end, reason))

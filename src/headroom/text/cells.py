@@ -11,7 +11,7 @@ from itertools import islice
 from headroom.text.layout import WIDEST, Cells, Column, Layout, Slot, clean_names, spread
 
 _WORD = re.compile(r"(\w+)")
-_PROBE, _MIN_ROWS = 48, 8
+_PROBE, _MIN_ROWS, _MIN_WORDS, _MAX_WORDS = 48, 20, 3, 30
 _MIN_CUT, _MIN_ENDING, _MIN_START = 64, 12, 4
 _ENDING_SHARE, _FREQUENT_SHARE = 0.5, 0.25
 
@@ -63,7 +63,8 @@ def frequent(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
 def _taken_apart(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Column]]:
     """Columns that are printed once and not padded, cut where their cells have something in common.
 
-    At least half of a cell's words stay in the row, so that it can still be recognised there.
+    Short lists and names of few words (`app.py`) stay whole: they are quoted as they are. Of others at least half of the
+    words stay in the row, so that a cell can still be recognised there.
     """
     parts: dict[str, _Parts] = {}
     by_name = dict(zip(layout.names, columns, strict=True))
@@ -71,7 +72,7 @@ def _taken_apart(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Co
     uses = Counter(slot.name for slot in layout.slots)
     padded = {slot.name for slot in layout.slots if slot.width}
     for name, column in zip(layout.names, columns, strict=True):
-        long = len(column) > 2 and sum(len(column[i]) for i in spread(len(column), 8)) >= _MIN_CUT
+        long = len(column) >= _MIN_ROWS and sum(len(column[i]) for i in spread(len(column), 8)) >= _MIN_CUT
         if not long or uses[name] > 1 or name in padded or column.count(column[0]) == len(column):
             continue
         cut = _by_words(name, column, by_name, whole) or _by_start(name, column) or _by_ending(name, column, by_name)
@@ -112,7 +113,7 @@ def _by_start(name: str, column: Column) -> _Parts | None:
 
 def _by_ending(name: str, column: Column, taken: Collection[str]) -> _Parts | None:
     """Cells of several words that mostly end in the same words: the ending becomes a column, blank where usual."""
-    ending = _usual_ending(column) if len(column) >= _MIN_ROWS else ""
+    ending = _usual_ending(column)
     if not ending:
         return None
     end = clean_names([f"{name} end"], frozenset(taken))[0]
@@ -178,7 +179,7 @@ def _by_words(name: str, column: Column, taken: Collection[str], whole: dict[Col
     probe = _WORD.split(column[0])
     fixed = probe[::2]
     framed = len(probe) == 3 and any(fixed)
-    if not framed and not 5 <= len(probe) <= 61:
+    if not framed and not 2 * _MIN_WORDS < len(probe) <= 2 * _MAX_WORDS:
         return None
     for cell in islice(column, 1, _PROBE):
         if _WORD.split(cell)[::2] != fixed:

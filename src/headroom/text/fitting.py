@@ -97,8 +97,9 @@ def fit_gutters(lines: Sequence[str], header: str = "") -> Fit | None:
     padded = [line[:wide].ljust(wide) for line in full]
     titles = header[:wide].ljust(wide)
     most = len(padded) - len(padded) // _FEW_IN_GUTTER
-    signs = [column.count(" ") >= most and title == " " for column, title in zip(zip(*padded, strict=True), titles, strict=True)]
-    spans = [m.span() for m in re.finditer("1+", "".join("0" if blank else "1" for blank in signs))]
+    columns_of_signs = zip(zip(*padded, strict=True), titles, strict=True)
+    dense = "".join(["0" if signs.count(" ") >= most and title == " " else "1" for signs, title in columns_of_signs])
+    spans = [m.span() for m in re.finditer("1+", dense)]
     spans = _with_open_end(spans, header)
     if not 2 <= len(spans) <= _MAX_COLUMNS:
         return None

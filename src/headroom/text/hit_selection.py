@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from headroom.marker import omitted_among, ranges_of
 from headroom.model import Context, Level, Omission
 from headroom.text.hits import Hit, Hits
-from headroom.text.query import parse_query
 
 SIMILAR, CONTEXT = "similar", "context"
 # What compilers and linters print after a line number: a column and a message.
@@ -53,11 +52,10 @@ def _is_tight(size: int, context: Context) -> bool:
     return context.level is Level.AGGRESSIVE or (wanted is not None and size > wanted * _CHARACTERS_PER_TOKEN)
 
 
-def choose(hits: Hits, text: str, lines: list[str], context: Context) -> Chosen:
-    """Keeps of every file its first and last match, every match with a word that no other shown match has, and what
-    the question asks for; leaves out the context that is far from shown matches."""
+def choose(hits: Hits, asked: frozenset[int], context: Context) -> Chosen:
+    """Keeps of every file its first and last match, every match with a word that no other shown match has, and the
+    lines `asked` for (0-based); leaves out the context that is far from shown matches."""
     tight = _is_tight(hits.size(), context)
-    asked = set(parse_query(context.query).best(text, lines))
     matches = [hit for group in hits.groups for hit in group.hits if hit[2] == ":"]
     kept = _floor(hits, asked, tight)
     _add_new_words(matches, kept, tight)
@@ -65,7 +63,7 @@ def choose(hits: Hits, text: str, lines: list[str], context: Context) -> Chosen:
     return _cut(hits, kept, asked, reach, len(matches))
 
 
-def _floor(hits: Hits, asked: set[int], tight: bool) -> set[int]:
+def _floor(hits: Hits, asked: frozenset[int], tight: bool) -> set[int]:
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     for group in hits.groups:
@@ -99,7 +97,7 @@ def _add_new_words(matches: Iterable[Hit], kept: set[int], tight: bool) -> None:
             kept.add(index)
 
 
-def _near(group: list[Hit], kept: set[int], asked: set[int], reach: int) -> list[Hit]:
+def _near(group: list[Hit], kept: set[int], asked: frozenset[int], reach: int) -> list[Hit]:
     """The kept hits of a group with the context within `reach` lines, all of it around what was asked for."""
     stay = [False] * len(group)
     for at, hit in enumerate(group):
@@ -110,7 +108,7 @@ def _near(group: list[Hit], kept: set[int], asked: set[int], reach: int) -> list
     return [hit for hit, yes in zip(group, stay, strict=True) if yes]
 
 
-def _cut(hits: Hits, kept: set[int], asked: set[int], reach: int, matches: int) -> Chosen:
+def _cut(hits: Hits, kept: set[int], asked: frozenset[int], reach: int, matches: int) -> Chosen:
     markers: dict[int, str] = {}
     lost: dict[str, list[int]] = {SIMILAR: [], CONTEXT: []}
     for number, group in enumerate(hits.groups):

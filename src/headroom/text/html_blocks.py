@@ -74,8 +74,8 @@ def cut_links(text: str, first: int, last: int) -> tuple[str, int]:
         return text, 0
     cut = text[starts[first] : starts[-last]]
     size = len(STRAY.sub("", cut))
-    marker = f"{omitted(count, 'links')[:-3]}, {size} characters …] "
-    return text[: starts[first]] + marker + text[starts[-last] :], count
+    marker = omitted(count, "links", kind=f"{size} characters")
+    return f"{text[: starts[first]]}{marker} {text[starts[-last] :]}", count
 
 
 def control(node: LexborNode, tag: str, attributes: dict[str, str | None]) -> str:

@@ -39,6 +39,7 @@ _UNSEEN = {
     "head": "",
 }
 _HEADINGS = {f"h{n}": "#" * n + " " for n in range(1, 7)}
+_PERMALINKS = frozenset(("#", "¶", "§", "🔗"))
 _NO_ADDRESS = ("#", "javascript:", "data:")
 _MAX_CELL, _MAX_HIDDEN, _MAX_REGIONS = 300, 80, 4
 # Tags that nest: neither void nor closed in themselves nor ended by the next of their kind
@@ -236,12 +237,13 @@ class _Walk:
             self.parts.append("\v")
         elif tag == "a":
             self.in_link += 1
+            self.link_at = len(self.parts)
             href = (attributes.get("href") or "").strip()
             if href and not href.startswith(_NO_ADDRESS) and self.link < 0:
                 self.link = len(self.page.addresses)
                 self.page.addresses.append(href)
                 self.parts.append(OPEN)
-                self.link_at = len(self.parts)
+                self.link_at += 1
         elif tag == "img":
             alt = " ".join((attributes.get("alt") or "").split())
             if alt:
@@ -256,6 +258,8 @@ class _Walk:
             else:
                 self.parts.append("`")
         elif tag == "a":
+            if "".join(self.parts[self.link_at :]).strip() in _PERMALINKS:
+                del self.parts[self.link_at :]
             self._close_link()
             self.in_link = max(0, self.in_link - 1)
         elif tag in _BLOCKS:
@@ -280,8 +284,11 @@ class _Walk:
     def _close_link(self) -> None:
         if self.link < 0:
             return
-        if "".join(self.parts[self.link_at :]).strip() == self.page.addresses[-1]:  # the text is the address
+        label = "".join(self.parts[self.link_at :]).strip()
+        if not label or label == self.page.addresses[-1]:  # nothing to click on, or the text is the address
+            del self.parts[self.link_at - 1]
             self.page.addresses.pop()
+            self.page.unseen["links without a text"] += not label
         else:
             self.parts.append(f"{CLOSE}{self.link}{END}")
         self.link = -1
@@ -296,6 +303,13 @@ class _Walk:
     def _flush(self) -> None:
         """Ends the open block: spaces collapse as in a browser, `\\v` (a br) ends a line."""
         if not self.parts:
+            return
+        if self.link >= 0 and not "".join(self.parts[self.link_at :]).strip():
+            # a link around blocks (a card): it goes on, and the first block with a text shows it
+            self.parts[self.link_at - 1 :] = []
+            link, self.link = self.link, -1
+            self._flush()
+            self.link, self.parts, self.link_at = link, [OPEN], 1
             return
         self._close_link()
         raw = "".join(self.parts)

@@ -15,6 +15,7 @@ _EXTENDED = (
     "rename from ", "rename to ", "similarity index ", "dissimilarity index ", "mode ", "Binary files ", "=====",
 )  # fmt: skip
 _BINARY_PATCH = "GIT binary patch"
+_LONGEST_HEADER = 2_048
 _BODY = re.compile(r"[ +\-\\]*")
 _CHANGED = re.compile(r"[^ ]+")
 # A piece's own header costs about as much as this many unchanged lines.
@@ -85,7 +86,7 @@ def _opens(lines: Sequence[str], index: int) -> str:
     """The path of the file whose header starts here, "" where none does."""
     line = lines[index]
     if line.startswith("diff --"):
-        found = _GIT.fullmatch(line)
+        found = _GIT.fullmatch(line[:_LONGEST_HEADER])
         return (found[2] or found[1]) if found else ""
     if line.startswith("Index: "):
         return line[7:].strip()

@@ -13,6 +13,7 @@ from headroom.text.json_read import MAX_DEPTH, quote
 
 Shape = tuple[str, ...]
 _SIMILAR, _DENSE = 0.4, 0.34
+_MANY_SHAPES = 200  # of rows that share too little to stand in one table
 _WIDE = 400  # columns; an object with more keys than this is a map, not a record
 
 
@@ -51,6 +52,8 @@ def merged(shapes: list[Shape]) -> list[str] | None:
 def kinds_of(rows: Sequence[Any]) -> tuple[list[list[str]], list[int]]:
     """Groups of rows that share keys: each group's key order, and each row's group (-1 for a row that fits none)."""
     counts = Counter([tuple(row) if type(row) is dict else None for row in rows])
+    if len(counts) > _MANY_SHAPES:
+        return [], [-1] * len(rows)
     groups: list[tuple[set[str], list[str]]] = []
     of: dict[Shape | None, int] = {None: -1, (): -1}
     for shape, _ in counts.most_common():

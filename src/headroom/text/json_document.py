@@ -23,6 +23,7 @@ _HEADING = re.compile(r"#(\d+): (\d+) (rows|entries|records by|object|lines of t
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x85\u2028\u2029\ud800-\udfff]")
 _TEXT_LINES, _TEXT_SIZE, _MIN_ROWS, _FEW, _ADDRESSES, _HEADING_SIZE = 8, 300, 2, 8, 6, 30
 _START = "[JSON"
+_TABLE_DEPTH = 16  # what stands deeper is written in place
 _LIFTED = frozenset((str, dict, list, Shown))
 Thin = Callable[[Table, str, str], list[str]]
 _LEGEND = tuple(
@@ -76,7 +77,7 @@ class _Writer:
             raise ValueError("nested too deep")
         if kind is list and not _LIFTED.intersection(map(type, value)):
             return value
-        table = self.table(value, path) or self.object(value, path)
+        table = self.table(value, path) or self.object(value, path) if depth < _TABLE_DEPTH else None
         if table is not None:
             return table
         if kind is dict:
@@ -185,10 +186,11 @@ class Document:
     ValueError for what nests too deep. `lift` is false where no text is long enough to stand by itself.
     """
 
-    def __init__(self, value: Any, lines: bool, lift: bool = True) -> None:
+    def __init__(self, value: Any, lines: bool, lift: bool = True, like: Document | None = None) -> None:
         self.frame, self.records = extract(value, 1)
         self.lines, self.lift = lines, lift
-        self.known: dict[int, Table] = {}
+        # A document that shares parts with this one, none of them rewritten to references, shares their tables.
+        self.known: dict[int, Table] = {} if like is None or like.records or self.records else like.known
         self.longest = 0  # rows of the longest table, once written
 
     def text(self, thin: Thin | None = None, whole: bool = True) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from headroom.text.json_compact import MISSING, Missing, Ref
 
 Parts = tuple[str, ...]  # literal, base, literal, base, …, literal
-_MIN_TARGET, _MIN_COPY, _MIN_BASE, _MAX_BASES, _MAX_COLUMNS = 24, 4, 3, 6, 400  # what is short stands as it is
+_MIN_TARGET, _MIN_COPY, _MIN_BASE, _MAX_BASES, _MAX_COLUMNS = 24, 4, 3, 6, 200  # what is short stands as it is
 _QUOTED = re.compile(r"(?:^|[._])(?:html_?url|web_?url|perma_?link)$", re.I)  # addresses that people open and pass on
 _PART = re.compile(r"<([^<>]+)>")
 

@@ -16,7 +16,8 @@ from headroom.text.json_statistics import is_measurement, standing_out, summary
 from headroom.text.json_table import Table
 from headroom.text.query import parse_query
 
-_NESTED, _NESTED_LINES, _NESTED_LONG = 400, 8, 1500  # characters and lines from which a string may be a text of its own
+_NESTED = 400  # characters from which a string is looked at
+_OWN_LINES, _OWN_SIZE = 20, 2000  # lines or characters from which it is tried as a text of its own type
 _DIGITS = re.compile(r"\d+")
 _RARE = 0.05
 _NOISE = re.compile(r"(?:data:[\w/+.-]*;base64,)?[A-Za-z0-9+/=_-]{400,}\s*\Z")
@@ -54,6 +55,7 @@ class Shortener:
         self.context, self.root = context, root
         self.query = parse_query(context.query)
         self.omissions: list[Omission] = []
+        self.plain: set[str] = set()  # strings that are no shorter in any type's form
 
     def value(self, value: Any, path: str) -> Any:
         """The value with long strings and series shortened; the same object where nothing changed."""
@@ -171,11 +173,13 @@ class Shortener:
         """A long string: by the compressor of its own type, or its beginning with the length of the rest."""
         if _NOISE.match(value):
             return self._preview(value, self.limits.noise, path)
-        if value.count("\n") >= _NESTED_LINES or len(value) >= _NESTED_LONG or value.lstrip()[:1] in "{[<":
-            nested = self.context.nested(value, self._at(path))
-            if nested is not None and len(nested.text) < len(value):
-                self.omissions += [o if o.path else replace(o, path=self._at(path)) for o in nested.omissions]
-                return Shown(nested.text)
+        if len(value) >= _OWN_SIZE or value.count("\n") >= _OWN_LINES or value[0] in "{[<":
+            if value not in self.plain:
+                nested = self.context.nested(value, path)
+                if nested is not None and len(nested.text) < len(value):
+                    self.omissions += [o if o.path else replace(o, path=self._at(path)) for o in nested.omissions]
+                    return Shown(nested.text)
+                self.plain.add(value)
         if self.limits.string is None or len(value) < self.limits.string * 1.5:
             return value
         return self._preview(value, self.limits.string, path)

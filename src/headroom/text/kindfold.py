@@ -16,7 +16,7 @@ _SCALE = {
     **dict.fromkeys(("GB", "GiB"), 1e9),
     **dict.fromkeys(("m", "min"), 6e4),
 }
-_PUNCTUATION = re.compile(r"[\W_]+$")
+_COUNTER = re.compile(r"[\W_]*$|\[? *\d+%\]?$|[\[(]?\d+/\d+[\])]?$|\d+:$")
 _LONG_LINE, _MARKER_SIZE = 300, 60
 _KEPT_SHARE, _LISTED_SHARE, _LISTED_OF_KIND = 0.05, 0.12, 0.6
 _FEW_NAMES, _CATEGORIES, _LINES_A_CATEGORY = 2, 8, 4
@@ -88,9 +88,9 @@ class KindFolder:
         if not gone or (not trouble and cost <= self.to_keep):
             self.to_keep -= cost
             return []
-        places = self._telling(kind, columns)
-        values = None if name else self._affordable(kind, places, gone, size)
-        if self.short and values is None and name is None and places:
+        telling, named = self._telling(kind, columns)
+        values = None if name else self._affordable(kind, telling, named, gone, size)
+        if self.short and values is None and name is None and named:
             return []
         text = name or f"like “{self.label(kind, where[0])}”"
         loss = "repeated messages" if trouble else "lines of kinds already shown"
@@ -133,19 +133,20 @@ class KindFolder:
                     keep.update(seen.values())
         return keep
 
-    def _telling(self, kind: int, columns: dict[int, tuple[str, ...]]) -> list[int]:
-        """The places whose words are worth listing: names; where trouble has none, numbers."""
+    def _telling(self, kind: int, columns: dict[int, tuple[str, ...]]) -> tuple[list[int], list[int]]:
+        """The places whose words are worth listing, and those of them that are names. Progress is not worth it."""
         few = 1 if self.trouble[kind] else _FEW_NAMES
-        telling = [p for p, column in columns.items() if len(set(column)) > few and not _PUNCTUATION.match(column[0])]
-        names = [p for p in telling if not is_number(columns[p][0])]
-        return names or (telling if self.trouble[kind] else [])
+        telling = [p for p, column in columns.items() if len(set(column)) > few and not _COUNTER.match(column[0])]
+        return telling, [p for p in telling if not is_number(columns[p][0])]
 
-    def _affordable(self, kind: int, places: list[int], gone: list[int], size: int) -> Values | None:
-        """What to list of the left-out lines: all that varies, else the first name only, else nothing."""
-        for chosen in (places,) if self.short else (places, places[:1]):
+    def _affordable(self, kind: int, telling: list[int], named: list[int], gone: list[int], size: int) -> Values | None:
+        """What to list of the left-out lines: all that varies, else the names, else the first name, else nothing."""
+        if self.trouble[kind]:
+            return self._reader(gone, named or telling)
+        for chosen in (telling, named) if self.short else (telling, named, named[:1]):
             values = self._reader(gone, chosen)
-            if values is None or self.trouble[kind]:
-                return values
+            if values is None:
+                continue
             most = min(self.to_list, size * _LISTED_OF_KIND)
             sampled = gone[:: len(gone) // _SAMPLED + 1]
             if sum(len(values(i)) for i in sampled) * len(gone) / len(sampled) > most * _FACTORED:
@@ -173,7 +174,8 @@ class KindFolder:
 
     def all_values(self, kind: int, where: list[int]) -> Values | None:
         """Everything that varies among the lines of a kind, whatever it costs."""
-        return self._reader(where, self._telling(kind, self._varying(kind, where)))
+        telling, named = self._telling(kind, self._varying(kind, where))
+        return self._reader(where, named or telling)
 
 
 def kept(plan: Plan, lines: Iterable[int]) -> list[int]:

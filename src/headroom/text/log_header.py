@@ -51,6 +51,10 @@ _NO_LOG = re.compile(
     r"|[^|]* \| [^|]* \| "  # rows of a table
     r"|[^,;\t]*\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?Z?[,;\t](?! |\d{3}(?![\d,;]))"
 )
+_DIAGNOSTIC = re.compile(
+    r"(?:[^\s:(]+(?::\d+(?::\d+)?|\(\d+(?:,\d+)?\)): +)?"
+    r"(?:(?:fatal )?(error|warning)(?: ?\[[\w-]+\]| \w+\d+)?:|##\[(error|warning)\])"
+)  # a compiler's or a build server's message under a time
 _QUOTED = re.compile(r"\s*[\[{,]*\s*[\"{]")
 _BETWEEN = re.compile(r"((?:[\[(<\"|]|\w+=\"?)*)\S+")
 _MAX_HEADER = 260
@@ -127,6 +131,8 @@ def _fields(line: str, at: int, level: int | None, wrapper: str) -> Header:
         at, level = late.end(), _LEVELS[late.group(1).lower()]
     while at < len(line) and line[at] in " \t":
         at += 1
+    if level is None and (said := _DIAGNOSTIC.match(line, at)):
+        level = _LEVELS[said.group(1) or said.group(2)]
     clocks = [found.start() for found in CLOCK.finditer(line, 0, at)]
     return Header(at, level if level is not None else _inner_level(line), component, True, clocks[-1] if clocks else -1)
 

@@ -41,12 +41,17 @@ _TROUBLE_WORDS = frozenset(
     )
 )
 _TROUBLE_ENDS = ("error", "exception", "warning", "failure")
-_CODED = re.compile(r"([a-z]+)[\[(:!]")  # "error[E0382", "error(s", "error:x"
-_EDGES = "[](){}<>:;,.!?*\"'`‘’“”|=-"
+_CODED = re.compile(r"([a-z]+)[\[\](:!]")  # "error[E0382", "error(s", "error:x"
+_EDGES = "#[](){}<>:;,.!?*\"'`‘’“”|=-"
 _NOTHING = re.compile(
     r"(?i)\b(?:failures?|errors?|warnings?|failed|skipped|vulnerabilities)\b[:=]? ?\(?0\b|"
     r"\b(?:0|no) (?:\w+ )?(?:failures?|errors?|warnings?|failed|vulnerabilities)\b"
 )
+_TIME = re.compile(
+    r"\ufeff?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)? |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? |"
+    r"#\d+ \d+\.\d+ )"
+)
+_PROBED, _TIMED_SHARE = 200, 0.6
 _CACHE = 50_000
 _PYTEST_BANNER = re.compile(r"=+ .* =+\r?$")
 _SECTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
@@ -70,6 +75,14 @@ class _Trouble(dict[str, bool]):
         if len(self) < _CACHE:
             self[word] = trouble
         return trouble
+
+
+def without_times(lines: Sequence[str]) -> Sequence[str]:
+    """The lines without the times that a CI service or a container build puts before each; as they are where it doesn't."""
+    probe = [line for line in lines[:_PROBED] if line]
+    if sum(1 for line in probe if _TIME.match(line)) < len(probe) * _TIMED_SHARE or not probe:
+        return lines
+    return [_TIME.sub("", line, count=1) for line in lines]
 
 
 def passes(text: str) -> Callable[[str], bool] | None:

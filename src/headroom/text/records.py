@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"\d+|-{2,}")
 _MIN_ALIKE = 3
 _MAX_FORMS = 200
 _MAX_LINES = 400
+_MANY = 20
 
 
 def split_records(lines: Sequence[str]) -> list[tuple[int, int]]:
@@ -46,10 +47,15 @@ def _by_first_key(lines: Sequence[str]) -> list[int]:
     return [i for i, key in enumerate(keys) if key == opener]
 
 
-def key_of(line: str) -> str:
-    """The part of a line that names what follows, with numbers masked; a line without one is its own key."""
+def key_part(line: str) -> str:
+    """The part of a line that names what follows, with the blank behind it; "" where there is none."""
     match = _KEY.match(line)
-    return _NUMBER.sub("0", match[0] if match else line)
+    return "" if match is None else line[: match.end() + line.startswith(" ", match.end())]
+
+
+def key_of(line: str) -> str:
+    """The key of a line with numbers masked; a line without one is its own key."""
+    return _NUMBER.sub("0", key_part(line) or line)
 
 
 def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> tuple[list[Placed], list[Layout]]:
@@ -102,7 +108,7 @@ def _fit_form(group: Sequence[Sequence[str]], texts: Sequence[str]) -> Fit | Non
 def _fit_line(column: tuple[str, ...], taken: frozenset[str]) -> tuple[Layout, list[Cells | None]]:
     """The layout of one line of a form: its words where they line up, or its key and the rest."""
     name = _name(column[0])
-    common = _common_start(column)
+    common = _common_start(column) if len(column) >= _MANY else column[0][: len(key_part(column[0]))]
     plain = Layout((common, ""), (Slot(clean_names([name], taken)[0]),))
     size = len(common)
     rows: list[Cells | None] = [(line[size:],) for line in column]

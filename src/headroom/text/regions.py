@@ -21,7 +21,7 @@ from headroom.text.rowcode import Placed
 from headroom.tokens import count_tokens
 
 _MIN_ROWS = 4
-_MIN_PATHS = 40
+_MIN_PATHS = 80
 _MIN_COVER = 0.6
 _DEPTH = 4
 _WORTH = 0.96

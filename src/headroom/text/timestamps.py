@@ -39,10 +39,11 @@ CLOCK = re.compile(r"(?<![\d])\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?|(?<=\d\d\d\d\d\d
 
 _ISO = re.compile(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)")
 _DAY_MONTH = re.compile(rf"(\d{{1,2}})[ /-]({_MONTHS})|({_MONTHS}) +(\d{{1,2}})")
+_FULL_CLOCK = re.compile(r"([ \d]\d):?(\d\d):?(\d\d)")
 _NUMERIC_DAY = re.compile(r"(?:^|[^\d.])(\d{1,2})[-/.](\d{1,2})(?![\d:])")
 _COMPACT = re.compile(r"(?<!\d)(\d\d|\d{4})(\d\d)(\d\d)[-T ]*$")
 _HMS = re.compile(r"(?<!\d)(\d{1,2}):?(\d\d):?(\d\d)(?:[.,]\d*)?$")
-_SLACK, _DATE, _FEWEST, _DISORDER = 4, 26, 8, 120
+_SLACK, _DATE, _FEWEST, _DISORDER, _DAY = 4, 26, 8, 120, 86_400
 _MONTH_NUMBER = {name: n for n, name in enumerate(_MONTHS.split("|"), 1)}
 
 
@@ -57,22 +58,26 @@ def second_of(stamp: str) -> int | None:
     clock = _HMS.search(stamp)
     if clock is None:
         return None
-    hour, minute, second = clock.groups()
-    return ((_day_of(stamp[: clock.start()] + " ") * 24 + int(hour)) * 60 + int(minute)) * 60 + int(second)
+    hour, minute, second = map(int, clock.groups())
+    return _day_of(stamp[: clock.start()]) * _DAY + hour * 3600 + minute * 60 + second
+
+
+def _second_of_day(clock: str) -> int | None:
+    found = _FULL_CLOCK.fullmatch(clock)
+    return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3]) if found else None
 
 
 @lru_cache(maxsize=1024)
 def _day_of(date: str) -> int:
-    compact = _COMPACT.search(date)
-    iso = compact or _ISO.search(date)
+    named = _DAY_MONTH.search(date)
+    dated = None if named else _COMPACT.search(date) or _ISO.search(date)
     try:
-        if iso:
-            year = int(iso[1])
-            return datetime(year if year > 99 else 2000 + year, int(iso[2]), int(iso[3])).toordinal()
-        named = _DAY_MONTH.search(date)
         if named:
             month, day = named[2] or named[3], named[1] or named[4]
             return datetime(2000, _MONTH_NUMBER[month], int(day)).toordinal()
+        if dated:
+            year = int(dated[1])
+            return datetime(year if year > 99 else 2000 + year, int(dated[2]), int(dated[3])).toordinal()
         plain = _NUMERIC_DAY.search(date)
         if plain:
             return datetime(2000, int(plain[1]), int(plain[2])).toordinal()
@@ -92,21 +97,29 @@ class Pace:
 
 
 def note_seconds(lines: Sequence[str], indices: Sequence[int], at: int, seconds: list[int | None]) -> None:
-    """Writes into `seconds` the second of each line whose clock stands at about `at`, as on the first of them."""
-    known: dict[str, int | None] = {}
+    """Writes into `seconds` the second of each line whose clock stands at about `at`, as on the first of them.
+
+    Date and clock are cut out by position and looked up apart: a log has few dates and at most 86,400 clocks.
+    """
     first = CLOCK.match(lines[indices[0]], at)
     end = at + len(re.split("[.,]", first.group())[0]) if first else at
-    start = max(0, at - _DATE)
-    colons = ":" in lines[indices[0]][at:end]
+    width = 8 if ":" in lines[indices[0]][at:end] else 6
+    start, middle = max(0, at - _DATE), end - width
+    clocks: dict[str, int | None] = {}
+    days: dict[str, int] = {}
     for i in indices:
         line = lines[i]
-        stamp = line[start:end]
-        if colons and stamp[-3:-2] != ":":  # a day or hour written with one digit less: the clock has moved
+        clock, date = line[middle:end], line[start:middle]
+        if clock not in clocks:
+            clocks[clock] = _second_of_day(clock)
+        second = clocks[clock]
+        if second is None:  # a day or hour written with one digit less: the clock has moved
             moved = CLOCK.search(line, max(0, at - _SLACK), at + 40)
-            stamp = line[max(0, moved.start() - _DATE) : moved.end()] if moved else ""
-        if stamp not in known:
-            known[stamp] = second_of(stamp)
-        seconds[i] = known[stamp]
+            seconds[i] = second_of(line[max(0, moved.start() - _DATE) : moved.end()]) if moved else None
+            continue
+        if date not in days:
+            days[date] = _day_of(date) * _DAY
+        seconds[i] = days[date] + second
 
 
 def pace(noted: Sequence[int | None]) -> Pace | None:
@@ -140,6 +153,6 @@ def duration(seconds: int) -> str:
     """Seconds in words: "7 s", "9 min 7 s", "3 h 5 min", "2 days 4 h"."""
     span = timedelta(seconds=seconds)
     hours, rest = divmod(span.seconds, 3600)
-    parts = ((span.days, "days"), (hours, "h"), (rest // 60, "min"), (rest % 60, "s"))
+    parts = ((span.days, "day" if span.days == 1 else "days"), (hours, "h"), (rest // 60, "min"), (rest % 60, "s"))
     named = [f"{n} {unit}" for n, unit in parts if n]
     return " ".join(named[:2]) or "0 s"

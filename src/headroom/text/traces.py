@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 FRAME = re.compile(
     r"\s*(?:"
-    r"at (?:async |new )?[\w$.<>\[\]/@:\\-]+(?: ?\(| \[as |:\d|$)|\.{3} \d+ (?:more|common frames omitted)"  # Java, JS, C#
+    r"at (?:async |new )?[\w$.<>\[\]/@:\\-]+(?: ?\(| \[as |:\d|$)"  # Java, JavaScript, C#
+    r"|\.{3} \d+ (?:more|common frames omitted)"
     r"|File \"[^\"]+\", line \d"  # Python
     r"|[\w.$/-]+\.go:\d"  # Go
     r"|\d+: +0[x0-9a-f]* - "  # Rust
