@@ -162,6 +162,7 @@ def test_colours_are_left_out_and_said_so() -> None:
         "[10.30 16:49:06] chrome.exe - proxy:5070 open\n" * 9,
         "app.log.1:2017-05-16 00:00:00.008 25746 INFO nova up\n" * 3 + "Traceback (most recent call last):\n" * 9,
         "tests/test_a.py::test_x PASSED\ntests/test_a.py::test_y PASSED\n" * 6,
+        "".join(f"{n * 7}: {n * 3.5}\n" for n in range(40)),
         "commit 3f2a\nAuthor: A <a@example.org>\nDate: Mon\n\n    Fix 12:30 bug\n" * 5,
         "-rw-r--r-- 1 root root 120 May  1 12:34 a.txt\n" * 9,
     ],

@@ -32,11 +32,12 @@ _START = re.compile(
     r"\[\d+/\d+\] \S|\[[\d,]+ / [\d,]+\] |INFO: (?:Analyzed|Found \d|Elapsed|Build)|➤ YN\d+: |"
     r"[0-9a-f]{12}: (?:Pull|Download|Verifying|Waiting|Already)|(?:TASK|PLAY) \[|(?:ok|changed|fatal|skipping): \[|"
     r"[\w.\[\]\"-]+: (?:Creating|Modifying|Destroying|Still \w+ing|Refreshing state|Creation complete)|"
-    r"  [#~+-] (?:resource \"|\S+ will be )|webpack \d|\s*asset \S+ [\d.]+ \w*(?:B|bytes) \[|\s*\./\S+ [\d.]+ \w*(?:B|bytes) \["
+    r"  [#~+-] (?:resource \"|\S+ will be )|webpack \d|\s*(?:asset |\./)\S+ [\d.]+ \w*(?:B|bytes) \["
 )
 _INSIDE = re.compile(
     r"(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL)(?: \(.*\))? +\[ *\d+%\]|\.\.\. (?:ok|FAIL|ERROR|skipped)\b| error TS\d+: "
 )
+_PROBED = 60
 _INSIDE_HINTS = ("%]", "... ", " TS")
 _FINDING = re.compile(
     r"(?:[A-Za-z]:)?[^\s:()]+(?::\d+(?::\d+)?:|\(\d+,\d+\):) "
@@ -58,7 +59,8 @@ class Build:
     content_type = "build"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        lines = [line for line in without_times(sample.lines) if line.strip()]
+        seen = sample.lines if len(sample.lines) <= _PROBED else sample.lines[::2]
+        lines = [line for line in without_times(seen) if line.strip()]
         if len(lines) < 4:
             return 0.0
         hits = sum(map(_built, lines))

@@ -19,6 +19,7 @@ _CLOCK = re.compile(r"(?:.*\D)?[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?![0-9])")
 _CONTEXT = re.compile(r"[\-=][0-9]{1,9}[\-=]")
 _BARE = re.compile(r"((?:[A-Za-z]:[\\/])?(?![0-9:.\-]+[\s:T])[^\s:]*(?:[/\\][^\s:]*|\.[A-Za-z]\w{0,9})):(?!//|:)")
 _DIAGNOSTIC = re.compile(r".+?:[0-9]+:(?:[0-9]+: \S| *(?:fatal |internal )?(?:error|warning|note|info|remark|hint)\b)")
+_PATH = re.compile(r"(?:[A-Za-z]:[\\/])?[^\s:]+(?:[./\\][^\s:]*)")
 _NUMBERED = re.compile(r"([0-9]{1,9})[:\-=](?![0-9]{2}:[0-9]{2})")
 
 
@@ -68,11 +69,12 @@ def _is_context(line: str, paths: set[str], tails: tuple[str, ...]) -> bool:
 
 def _headed(lines: Sequence[str], asked: bool) -> float:
     """Numbered lines that rise, with leaps, below lines without a number."""
-    last, count, heads, leaps, falls = -1, 0, 0, 0, 0
+    last, count, leaps, falls = -1, 0, 0, 0
+    heads: list[str] = []
     for line in lines:
         found = _NUMBERED.match(line)
         if not found:
-            heads += 1
+            heads.append(line)
             last = -1
             continue
         number = int(found[1])
@@ -83,5 +85,7 @@ def _headed(lines: Sequence[str], asked: bool) -> float:
     if falls * 20 > count or count < 3:
         return 0.0
     if asked:
-        return 0.9 if count >= heads else 0.0
-    return 0.7 if count >= _MOST * len(lines) and leaps * 2 >= count else 0.0
+        return 0.9 if count >= len(heads) else 0.0
+    # numbers alone may count anything
+    paths = sum(1 for head in heads if _PATH.fullmatch(head))
+    return 0.7 if heads and paths * 4 >= len(heads) * 3 and count >= paths and leaps * 2 >= count else 0.0

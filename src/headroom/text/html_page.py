@@ -237,7 +237,8 @@ class _Walk:
             self.parts.append("\v")
         elif tag == "a":
             self.in_link += 1
-            self.link_at = len(self.parts)
+            if self.link < 0:
+                self.link_at = len(self.parts)
             href = (attributes.get("href") or "").strip()
             if href and not href.startswith(_NO_ADDRESS) and self.link < 0:
                 self.link = len(self.page.addresses)
@@ -306,7 +307,7 @@ class _Walk:
             return
         if self.link >= 0 and not "".join(self.parts[self.link_at :]).strip():
             # a link around blocks (a card): it goes on, and the first block with a text shows it
-            self.parts[self.link_at - 1 :] = []
+            del self.parts[self.link_at - 1 :]
             link, self.link = self.link, -1
             self._flush()
             self.link, self.parts, self.link_at = link, [OPEN], 1

@@ -78,7 +78,7 @@ class _Trouble(dict[str, bool]):
 
 
 def without_times(lines: Sequence[str]) -> Sequence[str]:
-    """The lines without the times that a CI service or a container build puts before each; as they are where it doesn't."""
+    """The lines without the times that a CI service or a container build puts before each, if it does."""
     probe = [line for line in lines[:_PROBED] if line]
     if sum(1 for line in probe if _TIME.match(line)) < len(probe) * _TIMED_SHARE or not probe:
         return lines

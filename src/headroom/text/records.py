@@ -108,7 +108,9 @@ def _fit_form(group: Sequence[Sequence[str]], texts: Sequence[str]) -> Fit | Non
 def _fit_line(column: tuple[str, ...], taken: frozenset[str]) -> tuple[Layout, list[Cells | None]]:
     """The layout of one line of a form: its words where they line up, or its key and the rest."""
     name = _name(column[0])
-    common = _common_start(column) if len(column) >= _MANY else column[0][: len(key_part(column[0]))]
+    common = _common_start(column)
+    if len(column) < _MANY:  # what a few values have in common is no key
+        common = common[: len(key_part(column[0]))]
     plain = Layout((common, ""), (Slot(clean_names([name], taken)[0]),))
     size = len(common)
     rows: list[Cells | None] = [(line[size:],) for line in column]

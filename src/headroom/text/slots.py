@@ -62,7 +62,8 @@ def slots(variants: Sequence[Variant], lines: Sequence[str]) -> Iterator[Slot]:
         if values.count(values[0]) == len(values):
             continue
         before = tokens[place - 1] if place else [""]
-        label = before[0].strip("-:#") if len(before) == 1 and _LABEL.match(before[0]) else ""
+        named = len(before) == 1 and SLOT_SIGN not in before[0] and _LABEL.match(before[0])
+        label = before[0].strip("-:#") if named else ""
         if all(_NUMBER.match(token) for token in tokens[place]):
             after = tokens[place + 1] if place + 1 < width else [""]
             yield number_slot(label, after[0].strip(".:,") if _UNIT.match(after[0]) else "", values, order)

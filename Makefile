@@ -1,0 +1,35 @@
+# Everything a developer runs. `make demo` and `make test` work on a fresh clone with Python, pip, git and make alone.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test check bench docs clean
+
+$(BIN)/headroom: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/headroom
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,tokens]'
+	@touch $@
+
+demo: $(BIN)/headroom        ## the main job on real output of this machine, offline
+	@$(BIN)/headroom demo
+
+test: $(VENV)/.dev           ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev          ## types and style
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev          ## side by side with headroom-ai from the package index; writes bench-out/
+	$(BIN)/python -m benchmarks.compare $(ARGS)
+
+docs: $(VENV)/.dev           ## every command, flag and link in the documents, run and checked
+	$(BIN)/python -m pytest tests/test_docs.py
+
+clean:
+	rm -rf $(VENV) .venv-* bench-out .pytest_cache .mypy_cache .ruff_cache
