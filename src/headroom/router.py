@@ -20,7 +20,10 @@ from headroom.text.parts import Part, split_parts
 from headroom.tokens import count_tokens
 
 _SURE, _NEAR = 0.5, 0.2
+# A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
+_SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE = 0.95, 0.9, 0.6
 _MIN_CHARS = 160
+_FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
 # A lossy form must be this much smaller than the best lossless one: what can be had without loss is not traded for little.
 _LOSSY_SHARE = 0.9
 _MAX_DEPTH = 4
@@ -48,6 +51,7 @@ class Choice:
     compressed: Compressed | None = None
     tokens_after: int = 0
     tried: tuple[Tried, ...] = ()
+    sure: float = 0.0
 
 
 def route(text: str, context: Context, depth: int = 0) -> Choice:
@@ -58,7 +62,11 @@ def route(text: str, context: Context, depth: int = 0) -> Choice:
         if len(inner) == 1 or unwrapped.content_type == "envelope":
             return _better(unwrapped, _compete(text, context))
     whole = _compete(text, context)
-    parts = split_parts(text) if depth < _MAX_DEPTH and not marker.looks_marked(text) else []
+    shrunk = whole.tokens_after < whole.tokens_before * _SETTLED_SHARE
+    settled = whole.sure >= (_LIKELY_SETTLED if shrunk else _SETTLED)
+    if settled or depth >= _MAX_DEPTH or marker.looks_marked(text):
+        return whole
+    parts = split_parts(text)
     if len(parts) > 1:
         return _better(whole, _joined(text, parts, context, depth, whole.tokens_before))
     return whole
@@ -104,12 +112,13 @@ def _compete(text: str, context: Context) -> Choice:
     for score, candidate in _candidates(text, context, sure):
         if not _allowed(candidate, content_type, context):
             continue
-        cost = count_tokens(candidate.text)
+        cost = count_tokens(candidate.text) + (0 if candidate.lossless else _FOOTER_TOKENS)
         tried.append(Tried(candidate.compressor, score, cost, candidate.lossless))
         if best is None or _wins(candidate, cost, best, best_cost):
             if cost < before:
                 best, best_cost = candidate, cost
-    return Choice(content_type, before, best, best_cost if best else before, tuple(tried))
+    surest = sure[0][0] if sure else 0.0
+    return Choice(content_type, before, best, best_cost if best else before, tuple(tried), surest)
 
 
 def _wins(candidate: Compressed, cost: int, best: Compressed, best_cost: int) -> bool:

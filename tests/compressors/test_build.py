@@ -147,8 +147,8 @@ def test_findings_lose_nothing_but_their_order() -> None:
     ],
 )
 def test_trouble_is_told_by_words_that_stand_alone(line: str, expected: bool) -> None:
-    templates = kinds_of([line], trouble_words()).templates
-    assert troubled(templates) == [expected]
+    tells = trouble_words()
+    assert troubled(kinds_of([line], tells).templates, tells) == [expected]
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,9 @@ def test_long_enumerations_keep_both_ends() -> None:
     assert "user299" in candidate.text
     assert "[… 262 links: " in candidate.text
     assert {o.kind: o.count for o in candidate.omissions}["links in an enumeration"] == 262
-    assert "user150" in rendered(page(f"<p>{names}</p>"), query="Is user150 among them?").text
+    asked = rendered(page(f"<p>{names}</p>"), query="Is user150 among them?").text
+    assert "user150" in asked
+    assert asked.count(" links: ") == 2
 
 
 def test_hidden_text_is_never_shown_as_if_it_were_visible() -> None:

@@ -173,3 +173,26 @@ def test_logs_are_recognised(line: str) -> None:
 )
 def test_other_texts_are_not(line: str) -> None:
     assert sniff("\n".join(line.format(n=n) for n in range(20))) == 0
+
+
+def test_hosts_of_a_kind_are_counted() -> None:
+    lines = [f"Mar  9 08:14:{n:02} node{n % 4} ntpd[{900 + n}]: synchronized, stratum 3" for n in range(60)]
+    assert "host 4 values (node0 ×15" in must("\n".join(lines))
+
+
+def test_requests_are_told_by_method_and_status() -> None:
+    line = '10.0.0.{} - - [09/Mar/2026:10:00:{:02} +0000] "GET /item/{} HTTP/1.1" {} {} "-" "agent {}"'
+    lines = [line.format(n % 3, n % 60, n, 500 if n == 33 else 200, 100 + n, "x" * (n % 5)) for n in range(60)]
+    out = must("\n".join(lines))
+    assert lines[33] in out
+    assert "size 100–159" in out
+    assert "2 kinds" in out
+
+
+@pytest.mark.parametrize("line", ['{{"level":{code},"time":1773044042{n:03},"msg":"job done"}}'])
+def test_numeric_levels_are_levels(line: str) -> None:
+    lines = [line.format(code=50 if n in (20, 40) else 30, n=n) for n in range(80)]
+    out = must("\n".join(lines))
+    assert lines[20] in out
+    assert lines[40] in out
+    assert "2 kinds" in out

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headroom import marker
 from headroom.compressors.search import COMPRESSOR
 from headroom.model import Compressed, Context, Intent, Level
 from headroom.text.lines import sample
@@ -160,6 +161,7 @@ def test_colours_are_left_out_and_said_so() -> None:
         "src/main.c:12:5: error: expected ';'\nsrc/main.c:14:1: warning: unused\nsrc/x.c:9:3: note: here\n" * 4,
         "2024-05-01 12:34:56,789 INFO start\n2024-05-01 12:34:57,100 INFO stop\n" * 8,
         "[10.30 16:49:06] chrome.exe - proxy:5070 open\n" * 9,
+        '10.0.0.7 - - [12/Mar/2024:10:00:01 +0000] "GET / HTTP/1.1" 200 12\n' * 9,
         "app.log.1:2017-05-16 00:00:00.008 25746 INFO nova up\n" * 3 + "Traceback (most recent call last):\n" * 9,
         "tests/test_a.py::test_x PASSED\ntests/test_a.py::test_y PASSED\n" * 6,
         "".join(f"{n * 7}: {n * 3.5}\n" for n in range(40)),
@@ -169,3 +171,14 @@ def test_colours_are_left_out_and_said_so() -> None:
 )
 def test_other_kinds_of_text_are_not_claimed(text: str) -> None:
     assert likelihood(text) < 0.5
+
+
+def test_markers_move_with_their_part() -> None:
+    form = lossy(large())
+    moved = marker.shift_lines(form.text, 100)
+    before, after = (re.findall(r"of lines (\d+)–(\d+): similar", text) for text in (form.text, moved))
+    assert [(int(a) + 100, int(b) + 100) for a, b in before] == [(int(a), int(b)) for a, b in after]
+
+
+def test_matches_in_logs_are_matches() -> None:
+    assert likelihood("".join(f"var/app.log:{n}:10:30:{n} stopped\n" for n in range(10, 30))) > 0.9

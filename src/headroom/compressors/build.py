@@ -10,7 +10,8 @@ from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.buildlines import fold
 from headroom.text.folding import render
 from headroom.text.outcomes import without_times
-from headroom.text.terminal import resolve
+from headroom.text.terminal import Screen, resolve
+from headroom.tokens import count_tokens
 
 # Lines that only builds and test runs print, by their beginnings; one alternative per family of tools.
 _START = re.compile(
@@ -76,11 +77,17 @@ class Build:
         if context.level is Level.LOSSLESS:
             return
         screen = resolve(text)
-        out, omissions = render(screen.lines, fold(screen.lines, context))
+        best = self._folded(screen, context, tight=context.level is Level.AGGRESSIVE)
+        if context.target is not None and best is not None and count_tokens(best.text) > context.target:
+            best = self._folded(screen, context, tight=True)
+        if best is not None:
+            yield best
+
+    def _folded(self, screen: Screen, context: Context, *, tight: bool) -> Compressed | None:
+        out, omissions = render(screen.lines, fold(screen.lines, context, tight=tight))
         if screen.hidden:
             omissions = (*omissions, Omission("terminal control sequences", screen.hidden, "characters"))
-        if omissions:
-            yield Compressed("\n".join(out), self.name, False, omissions)
+        return Compressed("\n".join(out), self.name, False, omissions) if omissions else None
 
     def decode(self, text: str) -> str:
         return text

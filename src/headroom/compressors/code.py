@@ -1,7 +1,7 @@
 """CodeCompressor: outlines of source files by syntax tree, in original order, with line numbers in every marker.
 
 Imports, signatures, decorators, types, class structure and constants stay; bodies, long literals and long comments go
-unless the query asks for them. The outline parses wherever the source did, or it is not offered.
+by rank. What the question names stays whole. An outline of a source that parses, parses.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ from collections.abc import Iterable
 
 from headroom.interfaces import Sample
 from headroom.marker import omitted
-from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.languages import CodeLanguage, by_lines, by_path
+from headroom.model import Compressed, Context, Intent, Level, Omission
+from headroom.text.languages import CodeLanguage, by_lines, by_path, error_count, parse
 from headroom.text.lines import sample, split_lines
-from headroom.text.outline import Fold, folds, parse
+from headroom.text.outline import BODIES, COMMENTS, LITERALS, Fold, Outline
 from headroom.text.query import parse_query
+from headroom.text.ranking import kept_whole
+from headroom.tokens import count_tokens
 
-_HUGE = 200_000  # characters (about 50,000 tokens): above this an outline is offered at `balanced` too
+_HUGE, _HUGE_SHARE = 200_000, 0.25  # characters: above this an outline is offered at `balanced` too
+# What an agent reads it may soon quote: a read shows as much of the bodies as fits into this many characters.
+_READ_CHARS, _READ_SHARE = 4_000, 0.05
 _WORD = re.compile(r"\S+\.\w{1,4}\b")
 _MIN_CHARS, _TELLING, _SURE = 400, 0.12, 0.3
+_WANTED_SHARE, _MAX_WANTED = 0.5, 12
 
 
 class Code:
@@ -67,16 +72,38 @@ def _indented(sample: Sample) -> bool:
 
 def _outlined(text: str, language: CodeLanguage, context: Context) -> Compressed | None:
     lines = split_lines(text)
-    source = text.encode("utf-8", "surrogatepass")
-    tree = parse(source, language)
-    wanted = parse_query(context.query).best(text, lines, share=0.5, limit=12)
-    chosen = folds(tree, language, wanted, len(lines))
-    if not chosen:
-        return None
-    out = _rendered(lines, chosen, language)
-    if not tree.root_node.has_error and parse("\n".join(out).encode("utf-8", "surrogatepass"), language).root_node.has_error:
-        return None
-    return Compressed("\n".join(out), "code", False, _omissions(chosen))
+    root = parse(text, language).root_node
+    scores = parse_query(context.query).scores(text, lines)
+    wanted, budget = _wanted(scores), _budget(text, context)
+    errors = error_count(root)
+    for sound_only in (False, True) if errors else (False,):
+        outline = Outline(lines, root, wanted, language.newline_ends, sound_only)
+        whole = kept_whole(outline, lines, scores, budget)
+        chosen = [fold for fold in outline.folds if fold.owner not in whole]
+        if not chosen:
+            return None
+        out = "\n".join(_rendered(lines, chosen, language))
+        if not errors or error_count(parse(out, language).root_node) <= errors:
+            return Compressed(out, "code", False, _omissions(chosen))
+    return None
+
+
+def _wanted(scores: dict[int, float]) -> list[int]:
+    """The lines that the question asks for most."""
+    if not scores:
+        return []
+    top = max(scores.values()) * _WANTED_SHARE
+    best = sorted((line for line, score in scores.items() if score >= top), key=lambda line: (-scores[line], line))
+    return sorted(best[:_MAX_WANTED])
+
+
+def _budget(text: str, context: Context) -> int:
+    """How many characters the form may have before bodies are left out; the declarations stay in any case."""
+    if context.target is not None:
+        return context.target * len(text) // max(count_tokens(text), 1)
+    if context.level is Level.BALANCED:
+        return int(len(text) * _HUGE_SHARE)
+    return int(_READ_CHARS + len(text) * _READ_SHARE) if context.intent is Intent.READ else 0
 
 
 def _rendered(lines: list[str], chosen: list[Fold], language: CodeLanguage) -> list[str]:
@@ -84,15 +111,14 @@ def _rendered(lines: list[str], chosen: list[Fold], language: CodeLanguage) -> l
     at = 0
     for fold in chosen:
         out += lines[at : fold.start]
-        marker = omitted(fold.end - fold.start, "lines", ((fold.start + 1, fold.end),))
         first = next((line for line in lines[fold.start : fold.end] if line.strip()), "")
-        indent = first[: len(first) - len(first.lstrip())]
-        if fold.kind == "function bodies":
-            empty = language.empty_body + "  " if language.empty_body else ""
-            marker = f"{empty}{language.comment} {marker}"
-        elif fold.kind == "long literals" or (fold.kind == "comments" and first.lstrip().startswith(language.comment)):
+        words = first.lstrip()
+        marker = omitted(fold.end - fold.start, "lines", ((fold.start + 1, fold.end),))
+        if fold.kind in (BODIES, LITERALS) or (fold.kind == COMMENTS and words.startswith(language.comment)):
             marker = f"{language.comment} {marker}"
-        out.append(indent + marker)
+        if fold.empties and language.empty_body:
+            marker = f"{language.empty_body}  {marker}"
+        out.append(first[: len(first) - len(words)] + marker)
         at = fold.end
     return out + lines[at:]
 

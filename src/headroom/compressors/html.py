@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from headroom.interfaces import Sample
 from headroom.marker import omitted, plural
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.html_blocks import Block, Page, cut_links, with_links
+from headroom.text.html_blocks import Block, Page, link_pieces, with_links, without_pieces
 from headroom.text.html_page import PageError, parse_page
 from headroom.text.query import Query, parse_query
 from headroom.tokens import count_tokens
@@ -76,8 +76,8 @@ class _Rendering:
     def candidate(self, name: str) -> Compressed:
         page = self.page
         plain = [with_links(b.text, page.addresses, frozenset()) for b in page.blocks]
+        self._cut_crowds(plain)
         asked = _asked(self.query, plain)
-        self._cut_crowds(plain, asked)
         keep = self._kept(plain, asked)
         shown = self._addresses(keep, asked)
         texts = [with_links(b.text, page.addresses, shown) for b in page.blocks]
@@ -85,13 +85,16 @@ class _Rendering:
         data = self._data(sum(b.size for b in page.blocks))
         return Compressed("\n".join([*self._head(shown), *body, *data]), name, False, tuple(self.omissions))
 
-    def _cut_crowds(self, plain: list[str], asked: set[int]) -> None:
-        """Cuts the middle out of lines that enumerate very many links (who liked it, all tags)."""
+    def _cut_crowds(self, plain: list[str]) -> None:
+        """Cuts lines that enumerate very many links (who liked it, all tags) to both ends and what was asked for."""
         cut = 0
         for i, b in enumerate(self.page.blocks):
-            if len(b.links) > _MASS and i not in asked and b.linked * 2 >= b.size:
-                b.text, count = cut_links(b.text, _MASS // 3, _CROWD)
-                plain[i] = with_links(b.text, self.page.addresses, frozenset())
+            if len(b.links) > _MASS and b.linked * 2 >= b.size:
+                pieces = link_pieces(b.text)
+                kept = _asked(self.query, [with_links(piece, [], frozenset()) for piece in pieces])
+                kept |= {*range(_MASS // 3), *range(len(pieces) - _CROWD, len(pieces))}
+                b.text, count = without_pieces(pieces, kept)
+                plain[i] = with_links(b.text, [], frozenset())
                 cut += count
         if cut:
             self.omissions.append(Omission("links in an enumeration", cut, "items"))
@@ -132,16 +135,15 @@ class _Rendering:
         size = sum(b.size for b, kept in zip(blocks, keep, strict=True) if kept)
         ranked = []
         for i, b in enumerate(blocks):
-            if keep[i]:
-                if len(b.links) >= _CROWD and i not in asked:
-                    continue
-                inline = b.region is not None or b.linked < 0.7 * b.size
-                ranked += [(i not in asked, inline, len(addresses[at]), at) for at in b.links]
+            crowd = len(b.links) >= _CROWD
+            if keep[i] and (i in asked or not crowd):
+                inline = crowd or b.region is not None or b.linked < 0.7 * b.size
+                ranked += [(crowd or i not in asked, inline, len(addresses[at]), at) for at in b.links]
         shown: set[int] = set()
         spent = 0
-        for unasked, inline, cost, at in sorted(ranked):
+        for budgeted, inline, cost, at in sorted(ranked):
             share = _INLINE_SHARE if inline else _ENTRY_SHARE
-            if unasked and spent + cost > share[self.context.level] * size:
+            if budgeted and spent + cost > share[self.context.level] * size:
                 continue
             spent += cost
             shown.add(at)

@@ -83,13 +83,10 @@ def _listed(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _smallest(region: Region, lines: Sequence[str]) -> list[str] | None:
-    """The region coded, with its paths factored where the list is long and that is smaller."""
-    plain = coded(region, lines)
+    """The region coded, with its paths factored where the list is long."""
     tree = path_column(region) if region.end - region.start >= _MIN_FACTORED else ""
     factored = coded(region, lines, tree) if tree else None
-    if plain is None or factored is None:
-        return plain if factored is None else factored
-    return min(plain, factored, key=lambda rows: sum(map(len, rows)))
+    return factored if factored is not None else coded(region, lines)
 
 
 COMPRESSOR = Listing()

@@ -13,7 +13,7 @@ from headroom.text import log_header, patterns, templates
 from headroom.text.access import request, request_slots
 from headroom.text.log_header import Header
 from headroom.text.query import parse_query
-from headroom.text.slots import Slot, Variant, asks_for_extremes, describe, slots
+from headroom.text.slots import Slot, Variant, asks_for_extremes, describe, host_slot, slots
 from headroom.text.timestamps import clock_of, duration, note_seconds, pace
 from headroom.text.traces import FRAME, Trace, alike, telling, traces
 
@@ -22,6 +22,7 @@ _RARE_KIND, _NOTABLE_PER_KIND, _ASKED_KINDS, _SERIOUS_VARIANTS = 3, 3, 5, 12
 _MAX_VALUES, _VALUES_WIDTH, _LONGEST_LINE, _LINE_HEAD = 8, 260, 4_000, 2_000
 _EXTRA_SHARE = {Level.BALANCED: 0.03, Level.AGGRESSIVE: 0.01}
 _CHARS_PER_TOKEN = 3
+_PROBES, _SNIFFED = 6, 40
 _SMALL, _SMALL_GAIN, _GAIN, _MOST_SHAPES = 40, 0.7, 0.92, 60_000
 
 
@@ -60,6 +61,9 @@ class LogCompressor:
         lines = [line for line in sample.lines if line.strip()]
         if len(lines) < 4:
             return 0.0
+        if not any(map(log_header.looks_logged, (*lines[:3], *lines[3 :: max(1, len(lines) // _PROBES)]))):
+            return 0.0
+        lines = lines[:: 1 + len(lines) // _SNIFFED]
         logged = [log_header.looks_logged(line) for line in lines]
         share = sum(logged) / len(lines)
         if share < 0.5 and share > 0.1 and logged[0]:  # a few records with long stack traces
@@ -94,17 +98,40 @@ def _parse(text: str) -> _Log | None:
     shapes = templates.shapes(text)
     if len(shapes) > _MOST_SHAPES and len(shapes) * 2 > len(lines):
         return None
-    members = list(shapes.values())
+    members: list[list[list[int]]] = []
     headers: list[Header] = []
     messages: list[str] = []
-    for shape, layouts in shapes.items():
-        line = lines[layouts[0][0]]
-        header = log_header.parse(line)
-        headers.append(header)
-        messages.append(shape[len(templates.shape_of(line[: header.end])) :])
+    for shape, every in shapes.items():
+        for layouts in _by_outcome(lines, every):
+            line = lines[layouts[0][0]]
+            header = log_header.parse(line)
+            members.append(layouts)
+            headers.append(header)
+            messages.append(_message(line, shape, header.end))
     found, frames, inside = _traces(lines, members, headers, messages)
     kinds = _kinds(lines, members, headers, messages, inside)
     return _Log(lines, kinds, found, frames)
+
+
+def _by_outcome(lines: list[str], layouts: list[list[int]]) -> Iterable[list[list[int]]]:
+    """The lines of a shape, apart by what a number in them tells: a request that failed is another kind."""
+    if not log_header.outcome(lines[layouts[0][0]]):
+        return (layouts,)
+    told: dict[str, list[list[int]]] = {}
+    for layout in layouts:
+        here: dict[str, list[int]] = {}
+        for i in layout:
+            here.setdefault(log_header.outcome(lines[i]), []).append(i)
+        for name, indices in here.items():
+            told.setdefault(name, []).append(indices)
+    return told.values()
+
+
+def _message(line: str, shape: str, end: int) -> str:
+    """What follows the header in a line's shape: slots hold no blank, so equally many blanks stand before it."""
+    if line[end - 1 : end] == " ":
+        return shape.split(" ", line.count(" ", 0, end))[-1]
+    return shape[len(templates.shape_of(line[:end])) :]
 
 
 def _traces(
@@ -136,7 +163,8 @@ def _kinds(
         if not layouts:
             continue
         asked = request(lines[layouts[0][0]]) if '" 0' in messages[n] else None
-        key: Hashable = (header.level, templates.shape_of(header.component), asked) if header.stamped else None
+        told = log_header.outcome(lines[layouts[0][0]])
+        key: Hashable = (header.level, templates.shape_of(header.component), asked, told) if header.stamped else None
         keyed.append((key, "" if asked else messages[n]))
         places.append(n)
     found = []
@@ -164,6 +192,8 @@ def _select(log: _Log, text: str, context: Context) -> set[int]:
         if len(kind.indices) > 1 and len(lines[kind.indices[0]]) < templates.LONGEST:
             asked = not kind.variants[0].message and kind.header.stamped
             kind.slots = list(request_slots(lines, kind.indices) if asked else slots(kind.variants, lines))
+            if kind.header.host and len(kind.indices) > _RARE_KIND:
+                kind.slots += host_slot(kind.variants, lines, kind.header.host)
     if context.query:
         keep.update(_asked(log, text, context.query))
     room = int(len(text) * _EXTRA_SHARE[context.level])
@@ -225,7 +255,8 @@ def _render(log: _Log, shown: list[int]) -> tuple[list[str], list[int]]:
 
 def _head(log: _Log) -> str:
     count = len(log.lines) - (not log.lines[-1])
-    facts = [f"log: {plural(count, 'lines')}, {sum(bool(log.lines[kind.indices[0]]) for kind in log.kinds)} kinds"]
+    kinds = sum(bool(log.lines[kind.indices[0]]) for kind in log.kinds)
+    facts = [f"log: {plural(count, 'lines')}, {kinds} kind{'s' if kinds != 1 else ''}"]
     seconds: list[int | None] = [None] * len(log.lines)
     for kind in log.kinds:
         if kind.header.clock >= 0:

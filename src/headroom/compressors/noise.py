@@ -18,7 +18,6 @@ from headroom.text.terminal import has_controls, resolve
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{160}")
 _BASE64_LINE = re.compile(r"[A-Za-z0-9+/]{60,120}={0,2}\r?$")
 _LONG, _WIDE = 2_000, 400
-_TRAILING = re.compile(r"[ \t]{2,}(?=\r?$)", re.MULTILINE)
 
 
 class Noise:
@@ -58,12 +57,10 @@ class Noise:
         losses: list[Omission] = []
         if screen.hidden:
             losses.append(Omission("terminal control sequences", screen.hidden, "characters"))
-        lines = screen.lines
-        shown = "\n".join(lines)
-        stripped = _TRAILING.sub("", shown)
-        if len(stripped) < len(shown):
-            losses.append(Omission("trailing blanks", len(shown) - len(stripped), "characters"))
-            lines = stripped.split("\n")
+        lines = [line.rstrip(" \t") for line in screen.lines]
+        blanks = sum(map(len, screen.lines)) - sum(map(len, lines))
+        if blanks:
+            losses.append(Omission("trailing blanks", blanks, "characters"))
         plan = self._plan(lines)
         lines, cut = cut_encoded(lines, query)
         out, folded = render(lines, plan)

@@ -28,13 +28,14 @@ class Records:
         if rowcode.START in text:
             return
         lines = split_lines(text)
-        records = split_records(lines)
+        end = len(lines) - (lines[-1] == "")  # the final newline is part of no record
+        records = split_records(lines[:end])
         if not records:
             return
         placed, layouts = forms_of(lines, records)
         coded = rowcode.encode(placed, layouts) if layouts else None
         if coded is not None:
-            yield Compressed("\n".join((*lines[: records[0][0]], *coded)), self.name, lossless=True)
+            yield Compressed("\n".join((*lines[: records[0][0]], *coded, *lines[end:])), self.name, lossless=True)
 
     def decode(self, text: str) -> str:
         return rowcode.decode(text)

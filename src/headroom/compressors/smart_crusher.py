@@ -76,7 +76,7 @@ class SmartCrusher:
             if target is None or tight < _TIGHTEST or len(text) < target * _CHARACTERS:
                 break
             tight *= max(_TIGHTEST, min(0.5, target * _CHARACTERS / len(text)))
-        yield Compressed(text, self.name, lossless=False, omissions=tuple(shortener.omissions))
+        yield Compressed(text, self.name, lossless=False, omissions=shortener.omissions)
 
     def decode(self, text: str) -> str:
         """The JSON behind one of this compressor's lossless forms, minified."""

@@ -43,17 +43,23 @@ class Table:
         lines = split_lines(text)
         whole = delimited(lines)
         found = [whole] if whole else regions(lines)
+        if context.level is not Level.LOSSLESS:
+            selected = self._selected(text, lines, found, context)
+            if selected is not None:
+                yield selected
+                return
         body = list(_coded(lines, found))
         if body:
             yield Compressed("\n".join(body), self.name, lossless=True)
-        if context.level is not Level.LOSSLESS:
-            yield from self._selected(text, lines, found, context)
 
-    def _selected(self, text: str, lines: list[str], found: Sequence[Region], context: Context) -> Iterator[Compressed]:
+    def _selected(
+        self, text: str, lines: list[str], found: Sequence[Region], context: Context
+    ) -> Compressed | None:
+        """The text with its long tables sampled, or None where none is long enough: lossless is best then."""
         limit = _AGGRESSIVE_TOKENS if context.level is Level.AGGRESSIVE or context.target is not None else _WHOLE_TOKENS
         long = [r for r in found if r.end - r.start >= _MIN_ROWS]
         if not long or count_tokens(text) <= limit:
-            return
+            return None
         asked = {*parse_query(context.query).best(text, lines)}
         said: dict[int, str] = {}
         segments: list[Segment] = []
@@ -66,11 +72,12 @@ class Table:
             said[region.start] = _statistics(region, columns)
             segments += _row_segments(region, columns, asked, context)
             at = region.end
-        if said:
-            segments.append(Segment(at, len(lines), keep=True))
-            shown = [s for s in segments if s.end > s.start]
-            body, lost = render(_with_statistics(lines, said), shown, [s.keep for s in shown])
-            yield Compressed("\n".join(body), self.name, lossless=False, omissions=lost)
+        if not said:
+            return None
+        segments.append(Segment(at, len(lines), keep=True))
+        shown = [s for s in segments if s.end > s.start]
+        body, lost = render(_with_statistics(lines, said), shown, [s.keep for s in shown])
+        return Compressed("\n".join(body), self.name, lossless=False, omissions=lost) if lost else None
 
     def decode(self, text: str) -> str:
         return rowcode.decode(text)
@@ -122,9 +129,12 @@ def _row_segments(region: Region, columns: Sequence[ColumnFacts], asked: set[int
         count = min(count, max(20, rows * context.target // (40 * rows + 1)))
     keep = {places[i] for i in telling_rows(columns, cells, count)}
     keep |= {i for i, row in enumerate(region.rows) if row is None or region.start + i in asked}
-    return [
-        Segment(region.start + i, region.start + i + 1, keep=i in keep, kind="rows") for i in range(len(region.rows))
-    ]
+    segments: list[Segment] = []
+    at = 0
+    for i in sorted(keep):
+        segments += (Segment(region.start + at, region.start + i, kind="rows"), Segment(region.start + i, region.start + i + 1, keep=True))
+        at = i + 1
+    return [*segments, Segment(region.start + at, region.end, kind="rows")]
 
 
 COMPRESSOR = Table()

@@ -21,12 +21,16 @@ _RESULT = re.compile(r"(?:FAILED|ERROR)(?: +\[ *\d+%\])? *\r?$")
 _SUMMARY = "short test summary info"
 _SUMMARY_LINE = re.compile(r"(FAILED|ERROR|XFAIL|XPASS|SKIPPED) (\S.*?)(?: - (.*))?\r?$")
 _MESSAGE_HEAD = 24
+_EXCERPT = re.compile(r"\s*\d*\s*[|^~]")
 _MOST_CONTEXT = 40
 _IN_REPORT = "\0"
 
 
-def fold(lines: Sequence[str], context: Context) -> Plan:
-    """Decide for every line of the output whether it stays, and why not."""
+def fold(lines: Sequence[str], context: Context, *, tight: bool = False) -> Plan:
+    """Decide for every line of the output whether it stays, and why not.
+
+    A `tight` plan keeps one exemplar of each kind and lists only what tells of trouble.
+    """
     text = "\n".join(lines)
     found = reports(text, lines)
     if found:
@@ -34,13 +38,13 @@ def fold(lines: Sequence[str], context: Context) -> Plan:
         for report in found:
             rest[report.start : report.end] = [_IN_REPORT] + [""] * (report.end - report.start - 1)
         text, lines = "\n".join(rest), rest
-    plan = _Folder(text, lines, context).plan()
+    plan = _Folder(text, lines, context, tight).plan()
     plan.reports.update((report.start, report) for report in found)
     return plan
 
 
 class _Folder:
-    def __init__(self, text: str, lines: Sequence[str], context: Context) -> None:
+    def __init__(self, text: str, lines: Sequence[str], context: Context, tight: bool) -> None:
         self.lines = without_times(lines)
         self.timed = self.lines is not lines
         self.text = "\n".join(self.lines) if self.timed else text
@@ -51,10 +55,17 @@ class _Folder:
         self.wanted = {*ends, *(query.best(self.text, list(self.lines)) if query else ())}
         self.node_of: dict[int, str] = {}
         self.passed = self._fold_passes()
-        self.kinds = kinds_of(self._comparable(), trouble_words())
-        self.trouble = troubled(self.kinds.templates)
+        tells = trouble_words()
+        self.kinds = kinds_of(self._comparable(), tells)
+        self.trouble = troubled(self.kinds.templates, tells)
         self.folder = KindFolder(
-            self.lines, self.result, self.kinds, trouble=self.trouble, wanted=self.wanted, names=self.node_of
+            self.lines,
+            self.result,
+            self.kinds,
+            trouble=self.trouble,
+            wanted=self.wanted,
+            names=self.node_of,
+            tight=tight,
         )
 
     def plan(self) -> Plan:
@@ -147,10 +158,26 @@ class _Folder:
         named = {kinds[i] for i in kept(self.result, open_lines) if self.node_of and _RESULT.search(self.lines[i])}
         listed = "failed or with errors, named in the summary"
         gone = self.folder.fold(kept(self.result, open_lines), lambda kind: listed if kind in named else None)
-        excerpt = self.result.reason(Why("context of repeated messages", "of their context"))
+        self._fold_contexts(head_of, gone)
+
+    def _fold_contexts(self, head_of: dict[int, int], gone: set[int]) -> None:
+        """What stands under a left-out message goes with it, unless it says something that no shown context says."""
+        of, kinds, lines = self.result.of, self.kinds.of, self.lines
+        under: dict[int, list[int]] = defaultdict(list)
         for i, head in head_of.items():
-            if head in gone and i not in self.wanted:
-                self.result.of[i] = excerpt
+            under[head].append(i)
+        shown = {kinds[i] for i, head in head_of.items() if head not in gone}
+        reason = self.result.reason(Why("context of repeated messages", "of their context"))
+        for head, below in under.items():
+            if head not in gone:
+                continue
+            said = [kinds[i] for i in below if not _EXCERPT.match(lines[i])]
+            if shown.issuperset(said) and self.wanted.isdisjoint(below):
+                for i in below:
+                    of[i] = reason
+            else:
+                of[head] = KEPT
+                shown.update(said)
 
     def _contexts(self) -> dict[int, int]:
         """The lines under a line of trouble that belong to it (indented ones, excerpts, carets), with that line."""

@@ -11,9 +11,10 @@ from itertools import islice
 from headroom.text.layout import WIDEST, Cells, Column, Layout, Slot, clean_names, spread
 
 _WORD = re.compile(r"(\w+)")
+_NO_WORD = re.compile(r"[\d/_=:]")
 _PROBE, _MIN_ROWS, _MIN_WORDS, _MAX_WORDS = 48, 20, 3, 30
 _MIN_CUT, _MIN_ENDING, _MIN_START = 64, 12, 4
-_ENDING_SHARE, _FREQUENT_SHARE = 0.5, 0.25
+_ENDING_SHARE, _FREQUENT_SHARE, _PLAIN_SHARE, _LONG_WORD = 0.5, 0.25, 0.7, 20
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
@@ -51,13 +52,20 @@ def join_words(layout: Layout, columns: list[Column], apart: Collection[str] = (
     return joined, [by_name[name] for name in joined.names]
 
 
-def frequent(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    """The columns in which one value is often met: better coded by themselves than as a part of a text."""
-    return [
-        name
-        for name, column in zip(names, columns, strict=True)
-        if (probe := column[: 4 * _PROBE]) and Counter(probe).most_common(1)[0][1] > len(probe) * _FREQUENT_SHARE
-    ]
+def no_prose(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """The columns better coded by themselves than as a word of a text: often one value, or names and numbers.
+
+    The last one may be anything: it is the rest of the line.
+    """
+    out: list[str] = []
+    for name, column in zip(names, columns, strict=True):
+        probe = column[: 4 * _PROBE]
+        plain = sum(len(cell) <= _LONG_WORD and not _NO_WORD.search(cell) for cell in probe)
+        if (name != names[-1] and plain < len(probe) * _PLAIN_SHARE) or Counter(probe).most_common(1)[0][1] > (
+            len(probe) * _FREQUENT_SHARE
+        ):
+            out.append(name)
+    return out
 
 
 def _taken_apart(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Column]]:
@@ -100,11 +108,10 @@ def _spliced(layout: Layout, parts: dict[str, _Parts]) -> Layout:
 
 
 def _by_start(name: str, column: Column) -> _Parts | None:
-    """Cells that all begin alike, up to a sign: the beginning becomes text."""
+    """Paths that all begin in the same directory: it becomes text."""
     low, high = min(column), max(column)
-    size = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-    while size and (low[size - 1].isalnum() or low[size - 1] == "_"):
-        size -= 1
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    size = low.rfind("/", 0, same) + 1
     start = low[:size]
     if size < _MIN_START or 2 * _words_in(start) * len(column[:_PROBE]) > sum(map(_words_in, column[:_PROBE])):
         return None

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from headroom.text.layout import Cells, Column
+from headroom.text.layout import Cells, Column, letters
 
 EMPTY = '""'
 _SHARE, _SHARE_LONG, _LONG_CELL = 0.5, 0.3, 8
 _EVERY, _MAX_DIGITS = 10, 9
 _PROBE = 48
 _MAX_LOOKUP = 200
-_USUAL = 0.9
+_USUAL, _MUCH_SHORTER = 0.9, 0.7
 
 
 @dataclass(slots=True)
@@ -51,10 +51,32 @@ def code(
     if not columns or len(columns[0]) < 3:
         return coding, list(kept), list(kept.values())
     _find_lookups(coding, kept)
-    plain = dict(kept)
-    for name, column in plain.items():
-        kept[name] = _same_cells(name, plain, coding) or _coded(name, column, coding, stateless, name == counter)
-    return coding, list(kept), list(kept.values())
+    out: dict[str, Column] = {}
+    for name, column in kept.items():
+        short = None if name in coding.lookups else _letters(column)
+        if short is not None and f"{name}#" not in kept:
+            coding.lookups[f"{name}#"] = (name,), {letter: (cell,) for letter, cell in zip(short, column, strict=True)}
+            out[f"{name}#"] = short
+        else:
+            out[name] = _same_cells(name, kept, coding) or _coded(name, column, coding, stateless, name == counter)
+    return coding, list(out), list(out.values())
+
+
+def _letters(column: Column) -> Column | None:
+    """A column of few long values as letters, where telling each value once is much shorter than anything else."""
+    probe = column[: 4 * _PROBE]
+    if sum(map(len, probe)) < _LONG_CELL * len(probe) or len(set(probe)) * 3 > len(probe):
+        return None
+    counts = Counter(column)
+    changes = sum(a != b for a, b in pairwise(column))
+    usual, uses = counts.most_common(1)[0]
+    total = sum(weight(cell) * n for cell, n in counts.items())
+    otherwise = min(total - weight(usual) * uses, total * (changes + 1) // len(column) + len(column) // 8)
+    legend = sum(weight(cell) + 4 for cell in counts)
+    if 2 * len(counts) > _MAX_LOOKUP or len(column) + legend > otherwise * _MUCH_SHORTER:
+        return None
+    known = {cell: letters(i) for i, (cell, _) in enumerate(counts.most_common())}
+    return tuple([known[cell] for cell in column])
 
 
 def _same_cells(name: str, columns: dict[str, Column], coding: Coding) -> Column | None:
@@ -66,7 +88,7 @@ def _same_cells(name: str, columns: dict[str, Column], coding: Coding) -> Column
     for other, cells in columns.items():
         if other == name:
             return None
-        if other not in coding.same and sum(a == b != "" for a, b in zip(cells, probe, strict=False)) * 4 >= len(probe):
+        if other not in coding.same and f"{other}#" not in coding.lookups and sum(a == b != "" for a, b in zip(cells, probe, strict=False)) * 4 >= len(probe):
             coding.same[name] = other
             return tuple(["" if a == b else b or EMPTY for a, b in zip(cells, column, strict=True)])
     return None

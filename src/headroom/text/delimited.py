@@ -18,6 +18,8 @@ def separator(lines: Sequence[str]) -> str:
     """The mark that cuts nearly all lines into the same number of at least two fields, or ""."""
     sample = [lines[i] for i in spread(len(lines), 60) if lines[i]]
     for mark in _MARKS:
+        if sum(mark in line for line in sample) < 0.9 * len(sample):
+            continue
         counts = Counter(len(splitter(mark)(line)) for line in sample)
         count, seen = counts.most_common(1)[0] if counts else (0, 0)
         if count >= 2 and seen >= max(3, 0.9 * len(sample)):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OPEN = re.compile(r'\s*[\[{\s]*(?:"\w{1,30}": ?"[^"\\]{0,60}", ?)*"(\w{1,30})": ?"')
+_HALF_ESCAPE = re.compile(r"(?:(?<!\\)(?:\\\\)*\\(?:u[0-9a-fA-F]{0,3})?)?$")
 _MIN_INNER, _MIN_SHARE, _MAX_INNER = 200, 0.6, 24
 
 
@@ -25,19 +27,20 @@ class Inner:
 def inner_texts(text: str) -> list[Inner]:
     """The long strings that make up most of a JSON text, in order; empty where the text is no such envelope.
 
-    Linear: one parse by the C scanner, one regex pass over the literals, one walk over the values.
+    A text that was cut off inside its one string counts too: the string ends where it was cut. Linear: one parse by the
+    C scanner, one regex pass over the literals, one walk over the values.
     """
     head = text[:64].lstrip()
-    if len(text) < _MIN_INNER or head[:1] not in ("{", "[", '"') or text.rstrip()[-1:] not in ("}", "]", '"'):
+    if len(text) < _MIN_INNER or head[:1] not in ("{", "[", '"'):
         return []
+    if text.rstrip()[-1:] not in ("}", "]", '"') or not _dominated(text):
+        return _cut_off(text)
     if head[:1] == "[" and not head[1:].lstrip().startswith(("{", '"')):
-        return []
-    if not _dominated(text):
         return []
     try:
         value = json.loads(text, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
-        return []
+        return _cut_off(text)
     strings = list(_strings(value, "$"))
     literals = list(_STRING.finditer(text))
     if len(strings) != len(literals):
@@ -64,9 +67,31 @@ def _dominated(text: str) -> bool:
     return held >= len(text) * _MIN_SHARE
 
 
+def _cut_off(text: str) -> list[Inner]:
+    """The string in which `{"type": "text", "text": "…` was cut off, up to a raw line break (a tool's own remark)."""
+    found = _OPEN.match(text)
+    if not found:
+        return []
+    start, key = found.end() - 1, found[1]
+    end = text.find("\n", start)
+    end = len(text) if end < 0 else end
+    literal = text[start:end]
+    literal = literal[: len(literal) - len(_HALF_ESCAPE.search(literal)[0])]  # type: ignore[index]
+    if _STRING.match(literal):
+        return []
+    try:
+        inner = json.loads(literal + '"')
+    except ValueError:
+        return []
+    if len(inner) < _MIN_INNER or len(literal) < len(text) * _MIN_SHARE:
+        return []
+    return [Inner(inner, f"$.{key}", start, start + len(literal))]
+
+
 def literal_like(source: str, text: str) -> str:
-    """A JSON string literal for `text` in the spelling of `source` (the literal it replaces): ASCII escapes or not."""
-    return json.dumps(text, ensure_ascii=source.isascii() and "\\u" in source)
+    """A JSON string literal for `text` in the spelling of `source` (the literal it replaces): ASCII escapes, closed."""
+    literal = json.dumps(text, ensure_ascii=source.isascii() and "\\u" in source)
+    return literal if _STRING.fullmatch(source) else literal[:-1]
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -64,7 +64,7 @@ def reports(text: str, lines: Sequence[str]) -> list[Report]:
     for i, line in enumerate(lines):
         found = _FINDING.match(line) if ": " in line else None
         if found is not None:
-            finding = Finding(found.group(1), found.group(2) or found.group(3), found.group(4), i, i + 1, i + 1)
+            finding = Finding(found.group(1), found.group(2) or found.group(3), found.group(4).rstrip(), i, i + 1, i + 1)
         elif path and (under := _UNDER_PATH.match(line)) is not None:
             place, severity, message = under.groups()
             said, _, rule = message.rpartition("  ")
@@ -146,6 +146,8 @@ def _report(lines: Sequence[str], run: list[Finding], start: int, end: int) -> R
     notes.append("under it all its places as path: line:column, what varies in brackets after a place or before places")
     if folder:
         notes.append(f"all {'paths are under' if folder.endswith('/') else 'are in'} {folder}")
+    if any(finding.under > finding.start + 1 for finding in run):
+        notes.append("messages wrapped over several lines are joined")
     if excerpts:
         notes.append(f"{plural(len(excerpts), 'lines')} of source excerpts left out, the first of each kind shown")
     omissions = [Omission("order of the findings", len(run), "items", ((start + 1, end),))]

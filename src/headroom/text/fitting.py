@@ -114,7 +114,17 @@ def fit_gutters(lines: Sequence[str], header: str = "") -> Fit | None:
     fits = [verified(Layout(literals, (*slots, Slot(names[-1])), cut=True), cells, lines)]
     if ends:
         fits.append(verified(Layout(literals, (*slots, Slot(names[-1], "<", ends - spans[-1][0]))), cells, lines))
-    return max(fits, key=lambda fit: fit.covered)
+    return _without_titles(max(fits, key=lambda fit: fit.covered))
+
+
+def _without_titles(fit: Fit) -> Fit:
+    """The fit without the few lines that fill one of many columns: headings and totals, no rows."""
+    if len(fit.layout.slots) > 2:
+        lone = [i for i, row in enumerate(fit.rows) if row is not None and sum(map(bool, row)) < 2]
+        if len(lone) * 5 < fit.covered:
+            for i in lone:
+                fit.rows[i] = None
+    return fit
 
 
 def _bounds(
@@ -199,14 +209,18 @@ def _learn_field(column: Sequence[str], name: str) -> tuple[str, Slot, str]:
     if not any(f[:1] == " " or f[-1:] == " " for f in column):
         return "", Slot(name), ""
     filled = [f for f in column if f.strip(" ")] or list(column)
-    before = min(len(f) - len(f.lstrip(" ")) for f in filled)
-    after = min(len(f) - len(f.rstrip(" ")) for f in filled)
+    leads = Counter(len(f) - len(f.lstrip(" ")) for f in filled).most_common(1)[0]
+    trails = Counter(len(f) - len(f.rstrip(" ")) for f in filled).most_common(1)[0]
     width, same = Counter(map(len, column)).most_common(1)[0]
+    left = leads[1] >= trails[1]
+    before, after = (leads[0], 0) if left else (0, trails[0])
     if same < 2 or same < len(column) * 0.5:
-        return " " * before, Slot(name), " " * after
-    left = sum(len(f) - len(f.lstrip(" ")) == before for f in filled)
-    right = sum(len(f) - len(f.rstrip(" ")) == after for f in filled)
-    return " " * before, Slot(name, ">" if right > left else "<", width - before - after), " " * after
+        return " " * leads[0], Slot(name), " " * trails[0]
+    if left and min(len(f) - len(f.rstrip(" ")) for f in filled) > 0:
+        after = 1
+    if not left and min(len(f) - len(f.lstrip(" ")) for f in filled) > 0:
+        before = 1
+    return " " * before, Slot(name, "<" if left else ">", max(0, width - before - after)), " " * after
 
 
 def verified(layout: Layout, rows: list[Cells | None], lines: Sequence[str]) -> Fit:

@@ -164,8 +164,7 @@ class _FlatParser:
                 path = self._relative(path)
             if path:
                 self._add(path, (index, found[2], found[1], text))
-                if self.find_root or self.root:
-                    self.context_forms.add((rooted, ":" in text))
+                self.context_forms.add((rooted, ":" in text))
                 return True
         return False
 

@@ -1,8 +1,8 @@
 """The grouped form of search results, and the way back.
 
 Paragraphs separated by an empty line. A paragraph whose second line is a hit is a file: its path, then its hits
-(`12:text` a match, `12-text` context, `12,45:text` the same text on both lines). Any other paragraph holds lines of the
-original as they were; an empty paragraph is an empty line.
+(`12:text` a match, `12-text` context, `12=text` the function around, `12,45:text` the same text on both lines). Any
+other paragraph holds lines of the original as they were; an empty paragraph is an empty line.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ _FLAT = "[search results grouped by file: a path, then its line:text"
 _HEADED = "[search results, line:text"
 _FOLDED = "; 12,45: = the same text on both lines"
 _CONTEXT = "; line-text = context"
+_FUNCTION = "; line=text = the function around"
 _GAPS = '; "--" lines left out'
 _ROOT_OF_ALL, _ROOT_WITHOUT_COLON = "context paths", "context paths of lines without a colon"
 _ROOT = re.compile(rf'; ({_ROOT_OF_ALL}|{_ROOT_WITHOUT_COLON}) started with "(.*)"\]$')
@@ -24,13 +25,14 @@ _FOLDED_LINE = re.compile(r"[0-9]+,[0-9,]+[:\-=]")
 
 def grouped_header(hits: Hits, folded: bool, note: str = "") -> str:
     """The line that declares the form, `note` at its end."""
-    context = any(hit[2] in "-=" for group in hits.groups for hit in group.hits if hit[2] != GAP)
+    separators = {hit[2] for group in hits.groups for hit in group.hits}
     root_of = _ROOT_WITHOUT_COLON if hits.root_spares_colons else _ROOT_OF_ALL
     return "".join(
         (
             _HEADED if hits.headed else _FLAT,
             _FOLDED if folded else "",
-            _CONTEXT if context and not hits.headed else "",
+            _CONTEXT if "-" in separators else "",
+            _FUNCTION if "=" in separators else "",
             _GAPS if hits.gaps else "",
             f"; {note}" if note else "",
             f'; {root_of} started with "{hits.root}"' if hits.root else "",

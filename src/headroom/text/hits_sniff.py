@@ -14,8 +14,9 @@ _MOST = 0.6
 _ENOUGH, _PROBES = 36, 12
 _PROBE = re.compile(r"[:\-][0-9]+[:\-]|[0-9]+[:\-]|:[0-9]+$")
 _MATCH = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:][^:]*?):[0-9]{1,9}:")
-# The hours, minutes and seconds of a log line, whose colons are not a path's.
-_CLOCK = re.compile(r"(?:.*\D)?[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?![0-9])")
+# The colons of a log line's time are not a path's: "[10.30 16" ":49:06", "[12/Mar/2024" ":10:00:01".
+_HOUR_BEFORE, _MINUTES = re.compile(r"(?:^|\D)[0-9]{1,2}$"), re.compile(r":[0-9]{2}:[0-9]{2}(?![0-9])")
+_YEAR_BEFORE, _TIME = re.compile(r"[0-9]{4}$"), re.compile(r":[0-9]{2}:[0-9]{2}:[0-9]{2}(?![0-9])")
 _CONTEXT = re.compile(r"[\-=][0-9]{1,9}[\-=]")
 _BARE = re.compile(r"((?:[A-Za-z]:[\\/])?(?![0-9:.\-]+[\s:T])[^\s:]*(?:[/\\][^\s:]*|\.[A-Za-z]\w{0,9})):(?!//|:)")
 _DIAGNOSTIC = re.compile(r".+?:[0-9]+:(?:[0-9]+: \S| *(?:fatal |internal )?(?:error|warning|note|info|remark|hint)\b)")
@@ -58,8 +59,12 @@ def _flat(lines: Sequence[str], asked: bool) -> float:
 
 
 def _is_clock(match: re.Match[str]) -> bool:
-    end = match.end(1)
-    return _CLOCK.match(match.string, max(0, end - 3), end + 8) is not None
+    line, end = match.string, match.end(1)
+    if _MINUTES.match(line, end):
+        return _HOUR_BEFORE.search(line[max(0, end - 3) : end]) is not None or (
+            _TIME.match(line, end) is not None and _YEAR_BEFORE.search(line[:end]) is not None
+        )
+    return False
 
 
 def _is_context(line: str, paths: set[str], tails: tuple[str, ...]) -> bool:

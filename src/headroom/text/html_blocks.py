@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from selectolax.lexbor import LexborNode
 
@@ -66,16 +67,26 @@ def collapse(line: str) -> str:
     return text
 
 
-def cut_links(text: str, first: int, last: int) -> tuple[str, int]:
-    """The text with all links but the `first` and `last` ones cut out, and how many that are."""
-    starts = [match.start() for match in LINK.finditer(text)]
-    count = len(starts) - first - last
-    if count <= 0:
-        return text, 0
-    cut = text[starts[first] : starts[-last]]
-    size = len(STRAY.sub("", cut))
-    marker = omitted(count, "links", kind=f"{size} characters")
-    return f"{text[: starts[first]]}{marker} {text[starts[-last] :]}", count
+def link_pieces(text: str) -> list[str]:
+    """The text cut in front of each link; joined, the pieces give it back."""
+    starts = [0, *(match.start() for match in LINK.finditer(text)), len(text)]
+    return [text[a:b] for a, b in pairwise(starts) if b > a]
+
+
+def without_pieces(pieces: list[str], kept: set[int]) -> tuple[str, int]:
+    """The pieces in `kept`, with a marker for each gap of two and more; and how many are left out."""
+    out: list[str] = []
+    left_out = at = 0
+    for i in [*sorted(kept), len(pieces)]:
+        if i - at > 1:
+            size = sum(len(STRAY.sub("", piece)) for piece in pieces[at:i])
+            out.append(omitted(i - at, "links", kind=f"{size} characters") + " ")
+            left_out += i - at
+        else:
+            out += pieces[at:i]
+        out += pieces[i : i + 1]
+        at = i + 1
+    return "".join(out), left_out
 
 
 def control(node: LexborNode, tag: str, attributes: dict[str, str | None]) -> str:

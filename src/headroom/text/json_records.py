@@ -11,7 +11,7 @@ from headroom.text.json_compact import Ref
 from headroom.text.json_read import MAX_DEPTH, Pairs
 from headroom.text.json_relations import text_of
 
-_MIN_SAVED, _MIN_SIZE, _REPEATS, _MAX_KEY = 3, 40, 1.4, 60
+_MIN_SAVED, _MIN_SIZE, _REPEATS, _MAX_KEY, _SERIES = 3, 40, 1.4, 60, 500
 _NAMES = ("login", "full_name", "username", "slug", "email", "name", "key", "code", "id", "number", "title")
 _KEY = re.compile(r"(?:id|name|key|login|slug|code|email|title|number|arn|url|uri|href|path|sha|hash|ref)$", re.I)
 _CONTAINERS = frozenset((dict, list, Pairs))
@@ -34,6 +34,7 @@ class _Census:
         self.uses: Counter[int] = Counter()
         self.first: dict[int, Any] = {}
         self.of: dict[int, int] = {}
+        self.shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def token(self, value: Any, depth: int = 0) -> int:
         if depth > MAX_DEPTH:
@@ -41,17 +42,19 @@ class _Census:
         kind = type(value)
         pairs = kind is Pairs
         items = value.values() if kind is dict else [v for _, v in value] if pairs else value
+        if kind is list and len(value) > _SERIES and _is_series(value):
+            return -id(value)  # the rows of a long table are no records; a negative number is no other token
         below = items
         if _CONTAINERS.intersection(map(type, items)):
             below = [self.token(v, depth + 1) if type(v) in _CONTAINERS else v for v in items]
-        keys = tuple(value) if kind is dict else tuple(k for k, _ in value) if pairs else None
-        key = (keys, *below)
+        keys = tuple(value) if kind is dict else tuple(k for k, _ in value) if pairs else ()
+        key = (kind, self.shapes.setdefault(keys, keys), *below)
         known = self.tokens.get(key)
         if known is None:
             known = self.tokens[key] = len(self.tokens) + 2  # 0 and 1 would equal False and True
             self.first[known] = value
             if below is not items:
-                self.uses.update([item for item in below if type(item) is int])
+                self.uses.update([item for item in below if type(item) is int and item > 0])
         self.of[id(value)] = known
         return known
 
@@ -81,6 +84,10 @@ def extract(value: Any, first_section: int) -> tuple[Any, list[Records]]:
     return _Rewrite(census, pools).value(value, top=True), made
 
 
+def _is_series(value: list[Any]) -> bool:
+    return set(map(type, value)) == {dict} and not any(_CONTAINERS.intersection(map(type, r.values())) for r in value)
+
+
 def _worth(tokens: list[int], census: _Census) -> str | None:
     """The key field of objects that are worth writing once, None otherwise."""
     uses = sum(census.uses[t] for t in tokens)
@@ -108,7 +115,10 @@ class _Rewrite:
     def value(self, value: Any, top: bool = False) -> Any:
         if type(value) not in _CONTAINERS:
             return value
-        pool = None if top else self.pools.get(self.census.of[id(value)])
+        token = self.census.of.get(id(value))
+        if token is None:
+            return value
+        pool = None if top else self.pools.get(token)
         if pool is not None:
             records, key = pool
             if key not in records.rows:

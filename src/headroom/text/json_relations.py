@@ -65,15 +65,18 @@ def fill(parts: Parts, row: dict[str, Any]) -> Any:
     return "".join(out)
 
 
-def templates(names: Sequence[str], columns: Sequence[Sequence[Any]], literal: str) -> dict[int, Parts]:
+def templates(
+    names: Sequence[str], columns: Sequence[Sequence[Any]], cells: Sequence[list[str]], literal: str
+) -> dict[int, Parts]:
     """Columns that are built from others, as index → template; never in a circle, never the one named `literal`.
 
-    A single row shows what is an address of what, so there only addresses are built.
+    `columns` holds their values and `cells` those as written. A single row shows what is an address of what, so there
+    only addresses are built.
     """
     if not columns or len(columns) > _MAX_COLUMNS:
         return {}
     single = len(columns[0]) == 1
-    texts: list[list[str | None] | None] = [_texts(values) for values in columns]
+    texts = [_texts(values, written) for values, written in zip(columns, cells, strict=True)]
     usable = [i for i, t in enumerate(texts) if t is not None and "<" not in names[i] and ">" not in names[i]]
     varied = [i for i in usable if len(set(texts[i] or ())) > 1 or (single and len((texts[i] or [""])[0] or "") > 7)]
     targets = [
@@ -99,13 +102,13 @@ def templates(names: Sequence[str], columns: Sequence[Sequence[Any]], literal: s
     return found
 
 
-def _texts(values: Sequence[Any]) -> list[str | None] | None:
+def _texts(values: Sequence[Any], written: list[str]) -> Sequence[str | None] | None:
     """The column as template texts, None for missing; no list when another kind of value stands in it."""
     kinds = set(map(type, values))
     if kinds == {str}:
-        return [*values]
+        return values
     if kinds == {bytes}:
-        return [*b"\n".join(values).decode("ascii").split("\n")]
+        return written
     if not kinds <= {str, bytes, Ref, Missing}:
         return None
     out: list[str | None] = []

@@ -16,30 +16,38 @@ from headroom.text.json_statistics import is_measurement, standing_out, summary
 from headroom.text.json_table import Table
 from headroom.text.query import parse_query
 
-_NESTED = 400  # characters from which a string is looked at
 _OWN_LINES, _OWN_SIZE = 20, 2000  # lines or characters from which it is tried as a text of its own type
 _DIGITS = re.compile(r"\d+")
 _RARE = 0.05
-_NOISE = re.compile(r"(?:data:[\w/+.-]*;base64,)?[A-Za-z0-9+/=_-]{400,}\s*\Z")
+_NOISE = re.compile(r"(?:data:[\w/+.-]*;base64,)?[A-Za-z0-9+/=_-]+\s*\Z")
+_PLACES = 24  # of one kind of loss that are told one by one
+_PREVIEW = 5  # the part of a very long string that stays
+_BLOCK, _MARKER = 5, 60  # rows that stay together; characters below which a gap is not worth its marker
 _SPARED, _SHORT = 12, 20  # a gap of fewer items stays as it is; a shorter list of numbers is no series
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much stays: items of a list of scalars, rows of a table, characters of a string and of noise."""
+    """How much stays: items of a list of scalars, rows of a table, characters of a string and of noise.
+
+    `looked_at` is the length from which a string may be too long, or no more than noise (base64, hex).
+    """
 
     items: int
     item_share: float
     rows: int
     row_share: float
     string: int | None
-    noise: int = 60
+    noise: int
+    looked_at: int
     any_rows: bool = False
 
 
 _LIMITS = {
-    Level.BALANCED: Limits(items=80, item_share=0.05, rows=400, row_share=0.25, string=None),
-    Level.AGGRESSIVE: Limits(items=24, item_share=0.0, rows=60, row_share=0.1, string=400, any_rows=True),
+    Level.BALANCED: Limits(items=80, item_share=0.05, rows=400, row_share=0.25, string=None, noise=60, looked_at=400),
+    Level.AGGRESSIVE: Limits(
+        items=24, item_share=0.0, rows=120, row_share=0.15, string=400, noise=16, looked_at=80, any_rows=True
+    ),
 }
 
 
@@ -54,13 +62,24 @@ class Shortener:
         )  # fmt: skip
         self.context, self.root = context, root
         self.query = parse_query(context.query)
-        self.omissions: list[Omission] = []
+        self._losses: list[Omission] = []
         self.plain: set[str] = set()  # strings that are no shorter in any type's form
+
+    @property
+    def omissions(self) -> tuple[Omission, ...]:
+        """What was left out; of one kind in many places only how much."""
+        kinds = Counter((o.kind, o.unit) for o in self._losses)
+        many = {kind for kind, n in kinds.items() if n > _PLACES}
+        sums: Counter[tuple[str, str]] = Counter()
+        for o in self._losses:
+            sums[o.kind, o.unit] += o.count
+        single = [o for o in self._losses if (o.kind, o.unit) not in many]
+        return (*single, *(Omission(kind, sums[kind, unit], unit) for kind, unit in kinds if (kind, unit) in many))
 
     def value(self, value: Any, path: str) -> Any:
         """The value with long strings and series shortened; the same object where nothing changed."""
         if type(value) is str:
-            return self.text(value, path) if len(value) >= _NESTED else value
+            return self.text(value, path) if len(value) >= self.limits.looked_at else value
         if type(value) is list:
             return self._list(value, path)
         if type(value) is dict:
@@ -70,7 +89,8 @@ class Shortener:
     def _list(self, value: list[Any], path: str) -> Any:
         changed = self._below(enumerate(value), lambda i: f"{path}[{i}]")
         if len(value) > self.limits.items + _SPARED and not any(type(v) is dict for v in value):
-            kept = self._around(list(map(inline, value)), [v for v in value if type(v) is str], _extremes(value))
+            names = [v for v in value if type(v) is str]
+            kept = self._around(list(map(inline, value)), names, _extremes(value))
             items = [changed.get(i, v) for i, v in enumerate(value)] if changed else value
             return self._thinned(items, kept, path, "rows")
         return [changed.get(i, v) for i, v in enumerate(value)] if changed else value
@@ -87,13 +107,13 @@ class Shortener:
 
     def _below(self, items: Iterable[tuple[Any, Any]], path_of: Callable[[Any], str]) -> dict[Any, Any]:
         """What changes inside a container: its keys or positions with the new values."""
-        changed = {}
+        changed, looked_at = {}, self.limits.looked_at
         for key, value in items:
             kind = type(value)
             if kind is str:
-                if len(value) < _NESTED:
+                if len(value) < looked_at:
                     continue
-            elif kind is not dict and (kind is not list or (len(value) < _SHORT and {bytes}.issuperset(map(type, value)))):
+            elif kind is not dict and (kind is not list or _is_short_series(value)):
                 continue
             made = self.value(value, path_of(key))
             if made is not value:
@@ -144,17 +164,19 @@ class Shortener:
         if not self.limits.any_rows and not all(is_measurement(c) for columns in table.columns for c in columns):
             return table.lines
         kept = self._floor(table)
-        left = self._budget(size) - len(kept)
-        kept |= {i * size // left for i in range(left)}
+        blocks = (self._budget(size) - len(kept)) // _BLOCK
+        kept |= {i * size // blocks + j for i in range(blocks) for j in range(_BLOCK)}
         out = [_truths(table)] if len(table.columns) == 1 else []
         unit = "rows" if word == "rows" else "items"
         ranges: list[tuple[int, int]] = []
         for first, end in _gaps(sorted(kept), size):
-            if first in kept or end - first < 2:
+            if first in kept or sum(map(len, table.lines[first:end])) < _MARKER:
                 out += table.lines[first:end]
             else:
                 out.append(self._marker(end - first, unit, (first + 1, end), path))
                 ranges.append((first + 1, end))
+        if not ranges:
+            return table.lines
         self._lost("rows", sum(b - a + 1 for a, b in ranges), unit, ranges, path)
         return out
 
@@ -173,16 +195,16 @@ class Shortener:
         """A long string: by the compressor of its own type, or its beginning with the length of the rest."""
         if _NOISE.match(value):
             return self._preview(value, self.limits.noise, path)
-        if len(value) >= _OWN_SIZE or value.count("\n") >= _OWN_LINES or value[0] in "{[<":
-            if value not in self.plain:
-                nested = self.context.nested(value, path)
-                if nested is not None and len(nested.text) < len(value):
-                    self.omissions += [o if o.path else replace(o, path=self._at(path)) for o in nested.omissions]
-                    return Shown(nested.text)
-                self.plain.add(value)
+        own = len(value) >= _OWN_SIZE or value.count("\n") >= _OWN_LINES or value[0] in "{[<"
+        if own and value not in self.plain:
+            nested = self.context.nested(value, path)
+            if nested is not None and len(nested.text) < len(value):
+                self._losses += [o if o.path else replace(o, path=self._at(path)) for o in nested.omissions]
+                return Shown(nested.text)
+            self.plain.add(value)
         if self.limits.string is None or len(value) < self.limits.string * 1.5:
             return value
-        return self._preview(value, self.limits.string, path)
+        return self._preview(value, max(self.limits.string, len(value) // _PREVIEW), path)
 
     def _preview(self, value: str, size: int, path: str) -> str:
         cut = max(value.rfind("\n", size // 2, size), value.rfind(" ", size // 2, size)) + 1 or size
@@ -211,7 +233,11 @@ class Shortener:
     def _lost(self, kind: str, count: int, unit: str, ranges: Sequence[tuple[int, int]], path: str) -> None:
         if count:
             at = self._at(path)
-            self.omissions.append(Omission(kind, count, unit, tuple(ranges), "" if at == "$" else at))
+            self._losses.append(Omission(kind, count, unit, tuple(ranges), "" if at == "$" else at))
+
+
+def _is_short_series(value: list[Any]) -> bool:
+    return len(value) < _SHORT and {bytes}.issuperset(map(type, value))
 
 
 def _truths(table: Table) -> str:

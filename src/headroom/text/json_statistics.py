@@ -51,9 +51,9 @@ def summary(column: Column) -> str:
     if len(counts) < 2:
         return ""
     if len(counts) <= _FEW:
-        listed = [f"{value} {n}" for value, n in sorted(counts.items(), key=lambda item: -item[1])[:_LISTED]]
-        more = f", {len(counts) - _LISTED} other values" if len(counts) > _LISTED else ""
-        return f"{column.name} × rows: {', '.join(listed)}{more}"
+        listed = [f"{value} ({n})" for value, n in sorted(counts.items(), key=lambda item: -item[1])[:_LISTED]]
+        more = f" and {len(counts) - _LISTED} other values" if len(counts) > _LISTED else ""
+        return f"{column.name} {', '.join(listed)}{more}"
     if numbers:
         low, high = min(numbers), max(numbers)
         mean = fsum(n for n, _ in numbers) / len(numbers)
@@ -87,4 +87,4 @@ def standing_out(column: Column) -> set[int]:
 
 
 def _are_times(texts: Iterable[str]) -> bool:
-    return all(not t or _TIME.match(t) is not None and len(t) < 40 for t in texts)
+    return all(not t or (len(t) < 40 and _TIME.match(t) is not None) for t in texts)

@@ -60,7 +60,7 @@ def table_of(rows: Sequence[Any], literal: str = "") -> Table | None:
 
 def _encoded(columns: list[Column], literal: str) -> tuple[list[str], list[str]]:
     """The columns' heads and the rows' lines."""
-    built = templates([c.name for c in columns], [c.values for c in columns], literal)
+    built = templates([c.name for c in columns], [c.values for c in columns], [c.cells for c in columns], literal)
     specs: list[str] = []
     shown: list[list[str]] = []
     presence: dict[bytes, str] = {}  # which rows have a column → the first column that shows it

@@ -16,14 +16,15 @@ _SCALE = {
     **dict.fromkeys(("GB", "GiB"), 1e9),
     **dict.fromkeys(("m", "min"), 6e4),
 }
-_COUNTER = re.compile(r"[\W_]*$|\[? *\d+%\]?$|[\[(]?\d+/\d+[\])]?$|\d+:$")
+_COUNTER = re.compile(r"[\W_]*$|\[\d+%\]?$|\d+%\]$|[\[(]\d+/\d+[\])]$|\d+:$")  # words that only count progress
 _LONG_LINE, _MARKER_SIZE = 300, 60
-_KEPT_SHARE, _LISTED_SHARE, _LISTED_OF_KIND = 0.05, 0.12, 0.6
+_KEPT_SHARE, _LISTED_OF_KIND = 0.05, 0.6
 _FEW_NAMES, _CATEGORIES, _LINES_A_CATEGORY = 2, 8, 4
-_SAMPLED, _FACTORED, _TELLING, _SHORT_LABEL = 32, 3, 6, 40
+_SAMPLED, _TELLING, _SHORT_LABEL = 64, 6, 40
 
-# a kind stays whole up to so many lines, in texts of at least so many characters: what is short is read whole
-_WORTH_FOLDING = ((16_000, 3), (4_000, 6), (0, 12))
+# in texts of at least so many characters a kind stays whole up to so many lines, and lists of what is left out may
+# take such a share of the text: what is short is read whole
+_BY_SIZE = ((16_000, 3, 0.12), (4_000, 6, 0.25), (0, 12, 0.6))
 _SHORT_TEXT = 4_000
 
 Named = Callable[[int], str | None]
@@ -54,13 +55,16 @@ class KindFolder:
         trouble: Sequence[bool],
         wanted: Collection[int],
         names: Mapping[int, str],
+        tight: bool,
     ) -> None:
         self.lines, self.plan, self.kinds = lines, plan, kinds
         self.trouble, self.wanted, self.names = trouble, wanted, names
         size = sum(map(len, lines)) + len(lines)
-        self.most = next(most for least, most in _WORTH_FOLDING if size >= least)
-        self.short = size < _SHORT_TEXT
-        self.to_keep, self.to_list = size * _KEPT_SHARE, size * (_LISTED_OF_KIND if self.short else _LISTED_SHARE)
+        self.most, listed = next((most, share) for least, most, share in _BY_SIZE if size >= least)
+        self.short = size < _SHORT_TEXT and not tight
+        self.to_keep, self.to_list, self.exemplars = size * _KEPT_SHARE, size * listed, 2
+        if tight:
+            self.to_keep, self.to_list, self.exemplars, self.most = 0.0, 0.0, 1, 1
 
     def fold(self, candidates: Iterable[int], named: Named) -> set[int]:
         """Fold what can be folded of the lines `candidates`; returns the left-out lines of trouble.
@@ -81,7 +85,7 @@ class KindFolder:
     def _fold_kind(self, kind: int, where: list[int], name: str | None) -> list[int]:
         trouble = self.trouble[kind]
         columns = self._varying(kind, where)
-        keep = self._exemplars(where, columns, 2 if trouble else 1)
+        keep = self._exemplars(where, columns, self.exemplars if trouble else 1)
         gone = [i for i in where if i not in keep]
         size = sum(len(self.lines[i]) + 1 for i in gone)
         cost = size + _MARKER_SIZE * len(gone)
@@ -147,15 +151,11 @@ class KindFolder:
             values = self._reader(gone, chosen)
             if values is None:
                 continue
-            most = min(self.to_list, size * _LISTED_OF_KIND)
-            sampled = gone[:: len(gone) // _SAMPLED + 1]
-            if sum(len(values(i)) for i in sampled) * len(gone) / len(sampled) > most * _FACTORED:
-                continue  # not worth writing out: even well factored it would be too long
-            table = {i: values(i) for i in gone}
-            written = len(listing(list(table.values())))
-            if written <= most:
+            sampled = gone[len(gone) // 2 :][:_SAMPLED]
+            written = len(listing([values(i) for i in sampled])) * len(gone) / len(sampled)
+            if written <= min(self.to_list, size * _LISTED_OF_KIND):
                 self.to_list -= written
-                return table.__getitem__
+                return values
         return None
 
     def _reader(self, where: list[int], places: list[int]) -> Values | None:

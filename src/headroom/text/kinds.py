@@ -10,7 +10,7 @@ from dataclasses import dataclass
 WILDCARD = "*"
 _VALUE = re.compile(r"[0-9/\\@=_]|\w[.:]\w|\w-\w+-\w|[a-z][A-Z]|^[\"'`‘“<({\[]\S*[\"'`’”>)}\]][.,;:]?$")
 _ZERO = re.compile(r"\W?0\W?$")
-_NUMBER = re.compile(r"[\W_]*\d[\d.,:]*\s*(?:[a-zA-Zµ%]{1,3}|/)?[\W_]*$")
+_NUMBER = re.compile(r"[\W_]*\d[\d.,:\-–]*\s*(?:[a-zA-Zµ%]{1,3}|/)?[\W_]*$")
 _LONGEST_WORD, _MOST_WORDS, _CACHE = 200, 400, 50_000
 _RARE, _MOST_RARE, _ALIKE, _MERGED_WORDS, _MERGED_PLAIN = 2, 20_000, 8, 12, 2
 
@@ -24,7 +24,8 @@ class _Words(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(word) > _LONGEST_WORD:
             return WILDCARD
-        shape = WILDCARD if _VALUE.search(word) and not _ZERO.match(word) and not self.fixed(word) else word
+        value = _VALUE.search(word) and not _ZERO.match(word) and ("/" in word or not self.fixed(word))
+        shape = WILDCARD if value else word
         if len(self) < _CACHE:
             self[word] = shape
         return shape

@@ -8,7 +8,9 @@ from functools import cache
 from importlib import import_module
 from itertools import chain
 
-from tree_sitter import Language, Parser, Query
+from tree_sitter import Language, Node, Parser, Tree
+
+from headroom.text.macros import without_macros
 
 _BRACE_DOC = "(comment) @comment"
 
@@ -28,6 +30,11 @@ class CodeLanguage:
     hints: str
     comment: str
     folds: str
+
+    @property
+    def newline_ends(self) -> bool:
+        """Whether a line's end may stand for a semicolon, depending on what follows."""
+        return self.name in ("javascript", "typescript", "tsx")
 
     @property
     def empty_body(self) -> str:
@@ -115,10 +122,28 @@ def _hints(language: CodeLanguage) -> re.Pattern[str]:
 
 
 @cache
-def parser(language: CodeLanguage) -> tuple[Parser, Query]:
-    """The language's parser and its query of foldable nodes, loaded on first use."""
-    grammar = Language(getattr(import_module(language.module), language.function)())
-    return Parser(grammar), Query(grammar, language.folds)
+def _parser(language: CodeLanguage) -> Parser:
+    return Parser(Language(getattr(import_module(language.module), language.function)()))
+
+
+def parse(text: str, language: CodeLanguage) -> Tree:
+    """The syntax tree of a text; columns count UTF-8 bytes."""
+    source = text.encode("utf-8", "surrogatepass")
+    return _parser(language).parse(without_macros(source) if language.name in ("c", "cpp") else source)
+
+
+def error_count(root: Node) -> int:
+    """How many places of a tree could not be parsed."""
+    if not root.has_error:
+        return 0
+    count, todo = 0, [root]
+    while todo:
+        for child in todo.pop().children:
+            if child.is_error or child.is_missing:
+                count += 1
+            if child.has_error:
+                todo.append(child)
+    return count
 
 
 def by_path(path: str) -> CodeLanguage | None:

@@ -18,13 +18,18 @@ _ANY = "|".join(sorted(_LEVELS, key=len, reverse=True))
 _WRITTEN = "|".join(spelling for name in _ANY.split("|") for spelling in (name.upper(), name.title()))
 _WRAPPER = re.compile(r"(?:[\w.-]+ *\| |\[?pods?/[\w./-]+\]? +|\[[\w.-]+/[\w.-]+\] +)?")
 _LEVEL_FIRST = re.compile(rf"[\[(<]?(?i:{_ANY})[\])>]?(?=[\s:|\]/]|$)")
-_LEVEL_WORD = re.compile("level|lvl|severity", re.IGNORECASE)
+_OUTCOME_SIGNS = ('" ', "tatus", '"level"')
+_LEVEL_NAMES = ("level", "Level", "LEVEL", "lvl", "everity")
 _LEVEL_PAIR = re.compile(
     rf"[\"']?\b(?:level|lvl|severity|levelname|log\.level)[\"']?\s*[=:]\s*[\"']?({_ANY})\b", re.IGNORECASE
 )
 _LATE_LEVEL = re.compile(r"[ ,|]*(?:[^a-z\s]+ +){0,3}?(INFO|WARN|WARNING|ERROR|SEVERE|FATAL|FAILURE|CRITICAL)(?=[ :,])")
 _JSON_LOG = re.compile(r"\"(?:level|severity|lvl|levelname|log\.level)\"\s*:|\"(?:msg|message|event)\"\s*:\s*\"")
-_STATUS = re.compile(r"\" ([1-5])\d\d (?:\d+|-)")
+_OUTCOME = re.compile(
+    r"\" (?P<request>[1-5]\d\d) (?:\d+|-)(?=\s|$)"
+    r"|[Ss]tatus(?:_?[Cc]ode)?[\"']?\s*[=:]\s*[\"']?(?P<status>[1-5]\d\d)\b"
+    r"|\"level\"\s*:\s*(?P<level>[1-6]0)\b"
+)
 _FIELD = re.compile(
     rf"""[\s,|]*(?:
     (?P<level>[\[(<|]?(?:{_WRITTEN})[\])>|]?(?=[\s:|\]]|$):?)
@@ -57,6 +62,7 @@ _DIAGNOSTIC = re.compile(
 )  # a compiler's or a build server's message under a time
 _QUOTED = re.compile(r"\s*[\[{,]*\s*[\"{]")
 _BETWEEN = re.compile(r"((?:[\[(<\"|]|\w+=\"?)*)\S+")
+_STAMP_STARTS = frozenset("0123456789IWEFDVMTSJANO")
 _MAX_HEADER = 260
 
 
@@ -64,7 +70,8 @@ _MAX_HEADER = 260
 class Header:
     """`end` is where the message begins; `level` is 0 debug, 1 info, 2 warning, 3 error, None when none is given.
 
-    `clock` is where the line's own time of day begins, -1 without one.
+    `clock` is where the line's own time of day begins, -1 without one. The host is the word `host` blanks before the
+    message, 0 without one.
     """
 
     end: int
@@ -72,6 +79,7 @@ class Header:
     component: str
     stamped: bool
     clock: int = -1
+    host: int = 0
 
 
 def parse(line: str) -> Header:
@@ -102,14 +110,14 @@ def looks_logged(line: str) -> bool:
 
 
 def _fields(line: str, at: int, level: int | None, wrapper: str) -> Header:
-    component = wrapper
+    component, host_at = wrapper, -1
     while at < _MAX_HEADER:
         field = _FIELD.match(line, at)
         if field is None:
             host = _HOST.match(line, at)
             if host is None or component != wrapper:
                 break
-            at = host.end()
+            host_at, at = host.start(1), host.end()
             continue
         if field.end() == at:
             break
@@ -134,7 +142,9 @@ def _fields(line: str, at: int, level: int | None, wrapper: str) -> Header:
     if level is None and (said := _DIAGNOSTIC.match(line, at)):
         level = _LEVELS[said.group(1) or said.group(2)]
     clocks = [found.start() for found in CLOCK.finditer(line, 0, at)]
-    return Header(at, level if level is not None else _inner_level(line), component, True, clocks[-1] if clocks else -1)
+    level = level if level is not None else _inner_level(line)
+    host_blanks = line.count(" ", host_at, at) if host_at >= 0 else 0
+    return Header(at, level, component, True, clocks[-1] if clocks else -1, host_blanks)
 
 
 def _after_stamps(line: str, at: int) -> int | None:
@@ -154,7 +164,7 @@ def _after_stamps(line: str, at: int) -> int | None:
 def _next_stamp(line: str, at: int, room: int) -> int | None:
     """The end of a stamp that begins one of the next `room` words."""
     for word in islice(_BETWEEN.finditer(line, at, at + 120), room):
-        found = STAMP.match(line, word.end(1))
+        found = STAMP.match(line, word.end(1)) if line[word.end(1)] in _STAMP_STARTS else None
         if found is None and word.end(1) > word.start(1):  # an uptime or an epoch keeps its bracket
             found = STAMP.match(line, word.start(1))
         if found is not None:
@@ -162,12 +172,23 @@ def _next_stamp(line: str, at: int, room: int) -> int | None:
     return None
 
 
+def outcome(line: str) -> str:
+    """What a number tells of a line's outcome: an HTTP status, a level as number ("L50"); "" where none does."""
+    if not any(sign in line for sign in _OUTCOME_SIGNS):
+        return ""
+    found = _OUTCOME.search(line, 0, 2_000)
+    if found is None:
+        return ""
+    return f"L{found['level']}" if found["level"] else found["request"] or found["status"]
+
+
 def _inner_level(line: str) -> int | None:
-    """A level given as a field (`level=warn`, `"severity":"ERROR"`) or an access log's status."""
-    found = _LEVEL_PAIR.search(line, 0, 1_000) if _LEVEL_WORD.search(line, 0, 1_000) else None
+    """A level given as a field (`level=warn`, `"severity":"ERROR"`, `"level":50`) or an HTTP status."""
+    start = line[:1_000]
+    found = _LEVEL_PAIR.search(start) if any(name in start for name in _LEVEL_NAMES) else None
     if found:
         return _LEVELS[found.group(1).lower()]
-    status = _STATUS.search(line, 0, 2_000) if '" ' in line else None
-    if status:
-        return {"4": 2, "5": 3}.get(status.group(1), 1)
-    return None
+    told = outcome(line)
+    if told.startswith("L"):
+        return {"L40": 2, "L50": 3, "L60": 3}.get(told, 1)
+    return {"4": 2, "5": 3}.get(told[0], 1) if told else None

@@ -112,9 +112,8 @@ def trouble_words() -> Callable[[str], bool]:
     return _Trouble().__getitem__
 
 
-def troubled(templates: Sequence[str]) -> list[bool]:
+def troubled(templates: Sequence[str], tells: Callable[[str], bool]) -> list[bool]:
     """Which kinds speak of an error, a warning, a failure: by words that stand alone, not by parts of names."""
-    tells = _Trouble().__getitem__
     return [
         any(map(tells, template.split(" "))) and any(map(tells, _NOTHING.sub("", template).split(" ")))
         for template in templates

@@ -1,161 +1,254 @@
-"""Which lines of a source file an outline leaves out: bodies, long literals and long comments, never a declaration."""
+"""Which lines of a source file an outline may leave out, found in its syntax tree.
+
+Only whole items of a list go (statements of a body, elements of a literal, lines of a comment or string), and only where
+they have their lines to themselves: a comment in their place parses wherever they did, so that an outline of a source
+without errors needs no second parse. Declarations stay, nested ones too, and with them whatever stands around them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tree_sitter import Node, QueryCursor, Tree
+from tree_sitter import Node
 
-from headroom.text.languages import CodeLanguage, parser
-
-_MIN_FOLD, _LITERAL_HEAD, _MIN_LITERAL, _COMMENT_HEAD, _MIN_COMMENT, _DOC_HEAD = 3, 2, 10, 2, 6, 1
-_MAX_KEPT_STATEMENT = 40
-_WRAPPERS = frozenset(("decorated_definition", "export_statement", "template_declaration"))
-_CONTAINERS = frozenset(
-    "module program source_file translation_unit block statement_block class_body interface_body enum_body "
-    "declaration_list field_declaration_list compound_statement constructor_body".split()
+# Node types mean the same in all grammars that have them, so one list serves all languages.
+_FUNCTIONS = frozenset(
+    "function_definition function_declaration generator_function_declaration generator_function function_expression "
+    "arrow_function method_definition method_declaration func_literal function_item closure_expression "
+    "constructor_declaration compact_constructor_declaration lambda_expression".split()
 )
+_DECLARED = frozenset(
+    "function_definition function_declaration generator_function_declaration method_definition method_declaration "
+    "function_item constructor_declaration compact_constructor_declaration class_definition decorated_definition "
+    "class_declaration abstract_class_declaration interface_declaration enum_declaration record_declaration "
+    "type_alias_declaration type_declaration struct_item enum_item union_item trait_item impl_item type_item mod_item "
+    "const_item static_item macro_definition class_specifier struct_specifier enum_specifier type_definition "
+    "preproc_def preproc_function_def static_assert_declaration".split()
+)
+# Where an unnamed function stands for a declaration: `const run = () => {`, `exports.run = function () {`.
+_NAMING = frozenset("variable_declarator assignment_expression pair public_field_definition field_definition".split())
+_ARGUMENTS = frozenset(("arguments", "argument_list"))
+_BODIES = frozenset(("block", "statement_block", "compound_statement", "constructor_body"))
+_LITERALS = frozenset(
+    "dictionary list set tuple object array literal_value array_expression array_initializer initializer_list".split()
+)
+_COMMENTS = frozenset(("comment", "line_comment", "block_comment"))
+_STRINGS = frozenset(
+    "string template_string raw_string_literal string_literal interpreted_string_literal text_block".split()
+)
+_MIN_ROWS, _MIN_CHARS, _COMMENT_HEAD, _LITERAL_HEAD, _MIN_LITERAL, _MAX_WANTED = 2, 90, 2, 2, 10, 40
+_MAX_DEPTH = 60  # nesting beyond this is left out or kept as one piece
+_NO_OWNER = -1
+
+BODIES, LITERALS, COMMENTS, DOCSTRINGS, STRINGS = (
+    "function bodies", "long literals", "comments", "docstrings", "long strings"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Lines `start` to `end` (0-based, end exclusive) to leave out. `body` folds may be kept by rank, in `units`."""
+    """Lines `start` to `end` (0-based, end exclusive) to leave out.
+
+    `owner` is the position of the function whose statements they are, -1 for what no function owns; `empties` says that
+    a body is left without any statement.
+    """
 
     start: int
     end: int
     kind: str
-    whole: bool = False
+    owner: int = _NO_OWNER
+    empties: bool = False
 
 
-def parse(source: bytes, language: CodeLanguage, old: Tree | None = None) -> Tree:
-    """The syntax tree of UTF-8 source; `old` (edited) makes it incremental."""
-    return parser(language)[0].parse(source, old) if old is not None else parser(language)[0].parse(source)
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function or method that an outline shows: its lines (0-based, end exclusive) and its name, if it has one."""
+
+    start: int
+    end: int
+    name: str
 
 
-def folds(tree: Tree, language: CodeLanguage, wanted: Iterable[int], line_count: int) -> list[Fold]:
-    """What may be left out, in order and without overlap. Statements that hold a wanted line stay whole."""
-    captures = QueryCursor(parser(language)[1]).captures(tree.root_node)
-    hidden = bytearray(line_count + 1)
-    for kind, code in (("data", 2), ("comment", 3), ("doc", 4)):
-        for node in captures.get(kind, ()):
-            _hide(hidden, _inside(node, kind), code)
-    _hide_comment_runs(hidden, captures.get("comment", ()))
-    wanted_lines = sorted(wanted)
-    bodies = captures.get("body", ())
-    for body in bodies:
-        _hide(hidden, _body_lines(body), 1)
-    for body in bodies:
-        _show_wanted(hidden, body, wanted_lines)
-        _show_docstring(hidden, body, language)
-    for node in captures.get("keep", ()):
-        _show_declaration(hidden, node)
-    return _runs(hidden, line_count)
+class Outline:
+    """Folds and functions of one tree. `wanted` are lines to keep with the statement that they stand in.
 
-
-def _hide(hidden: bytearray, lines: tuple[int, int], code: int) -> None:
-    start, end = lines
-    if end - start >= _MIN_FOLD:
-        hidden[start:end] = bytes([code]) * (end - start)
-
-
-def _inside(node: Node, kind: str) -> tuple[int, int]:
-    """The lines of a long literal, comment or docstring that an outline leaves out."""
-    start, end = node.start_point.row, node.end_point.row
-    if kind == "data":
-        return (start + 1 + _LITERAL_HEAD, end) if end - start > _MIN_LITERAL else (0, 0)
-    if kind == "doc":
-        return (start + 1 + _DOC_HEAD, end) if end - start >= _MIN_FOLD else (0, 0)
-    return (start + _COMMENT_HEAD, end) if end - start >= _MIN_COMMENT else (0, 0)
-
-
-def _hide_comment_runs(hidden: bytearray, comments: Iterable[Node]) -> None:
-    """Runs of comment lines (`//`, `#`) of six and more, but for their first two."""
-    start = last = -2
-    for row in (*sorted(n.start_point.row for n in comments if n.start_point.row == n.end_point.row), 1 << 30):
-        if row == last + 1:
-            last = row
-            continue
-        if last - start + 1 >= _MIN_COMMENT:
-            _hide(hidden, (start + _COMMENT_HEAD, last + 1), 3)
-        start = last = row
-
-
-def _body_lines(body: Node) -> tuple[int, int]:
-    """The lines strictly inside a body: braces and the signature's last line stay."""
-    start, end = body.start_point.row, body.end_point.row
-    if body.type == "block" and body.child_count and body.children[0].type != "{":  # a suite by indentation
-        return (start, end + 1) if body.start_point.column and _own_line(body) else (0, 0)
-    return start + 1, end
-
-
-def _own_line(body: Node) -> bool:
-    """Whether a Python suite starts on a line of its own."""
-    parent = body.parent
-    return parent is not None and parent.start_point.row < body.start_point.row
-
-
-def _show_wanted(hidden: bytearray, body: Node, wanted: list[int]) -> None:
-    start, end = body.start_point.row, body.end_point.row
-    inside = [line for line in wanted if start <= line <= end]
-    if not inside:
-        return
-    for statement in body.named_children:
-        first, last = statement.start_point.row, statement.end_point.row
-        if last - first < _MAX_KEPT_STATEMENT and any(first <= line <= last for line in inside):
-            hidden[first : last + 1] = bytes(last + 1 - first)
-
-
-def _show_docstring(hidden: bytearray, body: Node, language: CodeLanguage) -> None:
-    if language.name != "python" or not body.named_children:
-        return
-    first = body.named_children[0]
-    if first.type == "expression_statement" and first.named_children and first.named_children[0].type == "string":
-        start, end = first.start_point.row, first.end_point.row
-        hidden[start] = 0
-        hidden[end] = 0
-        if end - start >= _MIN_FOLD:
-            hidden[start + 1 : end] = bytes([4]) * (end - start - 1)
-        else:
-            hidden[start : end + 1] = bytes(end + 1 - start)
-
-
-def _show_declaration(hidden: bytearray, node: Node) -> None:
-    """The lines of a declaration up to its body, its decorators, and the line that closes it.
-
-    Inside a folded body only where the declaration is a statement of its own: half a statement would not parse.
+    `newline_ends` says that a line's end may stand for a semicolon, depending on what the next line begins with;
+    `sound` that functions with errors inside stay whole.
     """
-    body = node.child_by_field_name("body")
-    start, end = node.start_point.row, node.end_point.row
-    top = _statement(node)
-    if hidden[start] and (top.end_point.row != end or (top.start_point.row != start and top.type not in _WRAPPERS)):
-        return
-    start = min(start, top.start_point.row) if top.type in _WRAPPERS else start
-    if body is not None and body.type == "block" and body.children and body.children[0].type != "{":
-        last = body.start_point.row - 1 if _own_line(body) else end
-    else:
-        last = body.start_point.row if body is not None else start
-        hidden[end] = 0
-    hidden[start : last + 1] = bytes(last + 1 - start)
+
+    def __init__(
+        self, lines: Sequence[str], root: Node, wanted: Sequence[int] = (), newline_ends: bool = False, sound: bool = False
+    ) -> None:
+        self.functions: list[Function] = []
+        self._lines = lines
+        self._wanted = wanted
+        self._newline_ends = newline_ends
+        self._sound = sound
+        self.folds: list[Fold] = self._among(_items(root), root.start_point.row, 0)
+        self.folds.sort(key=lambda fold: fold.start)
+
+    def _among(self, items: list[Node], first_row: int, depth: int) -> list[Fold]:
+        """Folds inside a list whose items all stay: a file, the members of a class."""
+        folds: list[Fold] = []
+        comments: list[Node] = []
+        if items and (document := self._docstring(items[0], _NO_OWNER)) is not None:
+            folds += document
+            items = items[1:]
+        for node in items:
+            rows = _last_row(node) - node.start_point.row
+            if node.type in _COMMENTS and rows == 0:
+                if comments and comments[-1].start_point.row + 1 != node.start_point.row:
+                    folds += self._comment_run(comments)
+                    comments = []
+                comments.append(node)
+            elif rows >= _MIN_ROWS:
+                folds += self._within(node, _NO_OWNER, depth)[0]
+        return folds + self._comment_run(comments)
+
+    def _within(self, node: Node, owner: int, depth: int, named: bool = False) -> tuple[list[Fold], bool]:
+        """Folds inside a node that stays, and whether it holds a declaration."""
+        kind = node.type
+        declared = named or kind in _DECLARED
+        if depth > _MAX_DEPTH:
+            return [], declared
+        if kind in _FUNCTIONS:
+            body = node.child_by_field_name("body")
+            if self._sound and node.has_error:
+                return [], declared
+            if body is not None and body.type in _BODIES:
+                return self._function(node, body, depth), declared
+        if kind in _COMMENTS:
+            return self._text(node, COMMENTS, owner), False
+        if kind in _STRINGS:
+            return self._text(node, STRINGS, owner), False
+        if kind in _LITERALS and _last_row(node) - node.start_point.row > _MIN_LITERAL:
+            folds, inner = self._list(node, LITERALS, owner, depth)
+            return folds, declared or inner
+        if owner != _NO_OWNER and kind in _BODIES:
+            folds, inner = self._list(node, BODIES, owner, depth)
+            return folds, declared or inner
+        if owner == _NO_OWNER:
+            items = _items(node)
+            if kind in _BODIES or kind.endswith(("_body", "_list")):
+                return self._among(items, node.start_point.row, depth + 1), declared
+        return self._children(node, owner, depth, declared)
+
+    def _children(self, node: Node, owner: int, depth: int, declared: bool) -> tuple[list[Fold], bool]:
+        folds: list[Fold] = []
+        children = node.named_children
+        naming = node.type in _NAMING or (
+            node.type in _ARGUMENTS and len(children) > 1 and children[0].type in _STRINGS
+        )
+        for child in children:
+            if child.end_point.row - child.start_point.row >= _MIN_ROWS:
+                more, inner = self._within(child, owner, depth + 1, naming and child.type in _FUNCTIONS)
+                folds += more
+                declared = declared or inner
+        return folds, declared
+
+    def _function(self, node: Node, body: Node, depth: int) -> list[Fold]:
+        name = node.child_by_field_name("name") or node.child_by_field_name("declarator")
+        text = (name.text or b"").decode("utf-8", "replace") if name is not None else ""
+        owner = len(self.functions)
+        self.functions.append(Function(node.start_point.row, _last_row(node) + 1, text.split("(")[0].strip("*& ")))
+        folds, _ = self._list(body, BODIES, owner, depth)
+        return folds
+
+    def _list(self, node: Node, kind: str, owner: int, depth: int) -> tuple[list[Fold], bool]:
+        """Folds of the runs of items that hold neither declarations nor wanted lines."""
+        items = _items(node)
+        folds: list[Fold] = []
+        run: list[int] = []
+        declared = False
+        head = node.start_point.row + _LITERAL_HEAD if kind == LITERALS else -1
+        for i, item in enumerate(items):
+            first, last = item.start_point.row, _last_row(item)
+            more: list[Fold] = []
+            inner = item.type in _DECLARED
+            functions = len(self.functions)
+            if last - first >= _MIN_ROWS:
+                more, inner = self._within(item, owner, depth + 1)
+            declared = declared or inner
+            kept = self._kept(item, more, inner, owner, first_statement=i == 0 and kind == BODIES)
+            if kept is None and first > head:
+                del self.functions[functions:]
+                run.append(i)
+                continue
+            folds += self._run(node, items, run, kind, owner)
+            folds += kept or []
+            run = []
+        return folds + self._run(node, items, run, kind, owner), declared
+
+    def _kept(self, item: Node, inside: list[Fold], declared: bool, owner: int, first_statement: bool) -> list[Fold] | None:
+        """The folds inside an item that stays, None for one that may go."""
+        if declared:
+            return inside
+        first, last = item.start_point.row, _last_row(item)
+        if any(first <= row <= last for row in self._wanted):
+            return inside if last - first >= _MAX_WANTED else []
+        return self._docstring(item, owner) if first_statement else None
+
+    def _run(self, node: Node, items: list[Node], run: list[int], kind: str, owner: int) -> list[Fold]:
+        """One fold for neighbouring items, without those that share a line with something that stays."""
+        whole = len(run) == len(items)
+        while run and not self._begins_line(items[run[0]]):
+            run = run[1:]
+        while run and not self._ends_line(node, items, run[-1]):
+            run = run[:-1]
+        if not run:
+            return []
+        first, last = items[run[0]], items[run[-1]]
+        start, end = first.start_point.row, _last_row(last) + 1
+        if end - start < _MIN_ROWS or last.end_byte - first.start_byte < _MIN_CHARS or self._joins(end):
+            return []
+        return [Fold(start, end, kind, owner, whole and kind == BODIES)]
+
+    def _begins_line(self, item: Node) -> bool:
+        line = self._lines[item.start_point.row]
+        return len(line) - len(line.lstrip()) == item.start_point.column
+
+    def _ends_line(self, node: Node, items: list[Node], i: int) -> bool:
+        row = _last_row(items[i])
+        if i + 1 < len(items):
+            return items[i + 1].start_point.row > row
+        return _last_row(node) > row or items[i].end_byte == node.end_byte  # a suite by indentation has no closing bracket
+
+    def _joins(self, end: int) -> bool:
+        """Whether the line after the gap would go on with the statement before it, for want of a semicolon."""
+        after = self._lines[end].lstrip() if self._newline_ends and end < len(self._lines) else ""
+        return after.startswith(tuple("([`/+-*.,<")) and not after.startswith(("//", "/*"))
+
+    def _docstring(self, item: Node, owner: int) -> list[Fold] | None:
+        """The folds of a Python docstring, None for another statement. Its first line of words and its last line stay."""
+        if item.type != "expression_statement" or not item.named_children or item.named_children[0].type != "string":
+            return None
+        start, end = item.start_point.row, _last_row(item)
+        first = self._lines[start].strip().lstrip("rRbBuUfF").strip("\"'")
+        start += 1 if first else 2
+        return [Fold(start, end, DOCSTRINGS, owner)] if end - start >= _MIN_ROWS else []
+
+    def _text(self, node: Node, kind: str, owner: int) -> list[Fold]:
+        """The lines of a long comment or string but for its first two and its last."""
+        start, end = node.start_point.row + _COMMENT_HEAD, _last_row(node)
+        substitutes = kind == STRINGS and any("substitution" in c.type or c.type == "interpolation" for c in node.children)
+        return [Fold(start, end, kind, owner)] if end - start >= _MIN_ROWS and not substitutes else []
+
+    def _comment_run(self, comments: list[Node]) -> list[Fold]:
+        if len(comments) < _COMMENT_HEAD + _MIN_ROWS or not self._begins_line(comments[0]):
+            return []
+        return [Fold(comments[0].start_point.row + _COMMENT_HEAD, comments[-1].start_point.row + 1, COMMENTS)]
 
 
-def _statement(node: Node) -> Node:
-    """The outermost node that begins with this one's statement: the child of a body, a class body or the file."""
-    while (parent := node.parent) is not None and parent.type not in _CONTAINERS:
-        node = parent
-    return node
+def _items(node: Node) -> list[Node]:
+    """The items of a list; Go wraps statements in a node of their own."""
+    children = node.named_children
+    if any(child.type == "statement_list" for child in children):
+        return [item for child in children for item in (child.named_children if child.type == "statement_list" else (child,))]
+    return children
 
 
-def _runs(hidden: bytearray, line_count: int) -> list[Fold]:
-    names = {1: "function bodies", 2: "long literals", 3: "comments", 4: "docstrings"}
-    out: list[Fold] = []
-    i = 0
-    while i < line_count:
-        code = hidden[i]
-        j = i + 1
-        while j < line_count and hidden[j] == code:
-            j += 1
-        if code and j - i >= _MIN_FOLD:
-            out.append(Fold(i, j, names[code]))
-        i = j
-    return out
+def _last_row(node: Node) -> int:
+    """The last line that holds a part of the node; some nodes end with their newline."""
+    row, column = node.end_point
+    return row - 1 if column == 0 and row > node.start_point.row else row

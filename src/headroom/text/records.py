@@ -11,12 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from headroom.text.cells import join_words, simplify
-from headroom.text.fitting import Fit, fit_words
+from headroom.text.fitting import Fit, fit_words, verified
 from headroom.text.layout import Cells, Layout, Slot, clean_names, letters, spread
 from headroom.text.rowcode import Placed
 
 _KEY = re.compile(r"\s*(?:[^\s:=|][^:=|]{0,60}?\s*(?::|=|\|)(?=\s|$)|[A-Z]\w+(?= 0x|\s*$))")
 _NUMBER = re.compile(r"\d+|-{2,}")
+_RULE = re.compile(r"-{4}|={4}|\*{4}")
+_PADDED = re.compile(r"  |\t")
 _MIN_ALIKE = 3
 _MAX_FORMS = 200
 _MAX_LINES = 400
@@ -54,8 +56,11 @@ def key_part(line: str) -> str:
 
 
 def key_of(line: str) -> str:
-    """The key of a line with numbers masked; a line without one is its own key."""
-    return _NUMBER.sub("0", key_part(line) or line)
+    """The key of a line with numbers masked; of a line without one its text, or that it holds numbers."""
+    key = key_part(line)
+    if key or _RULE.search(line):
+        return _NUMBER.sub("0", key or line)
+    return "0" if _NUMBER.search(line) else line
 
 
 def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> tuple[list[Placed], list[Layout]]:
@@ -70,8 +75,9 @@ def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> tuple[
     for members in alike.values():
         if len(members) < _MIN_ALIKE or len(layouts) >= _MAX_FORMS:
             continue
-        fit = _fit_form([lines[records[i][0] : records[i][1]] for i in members], [placed[i].text for i in members])
-        if fit is None:
+        fit = _fit_form([lines[records[i][0] : records[i][1]] for i in members])
+        fit = verified(fit.layout, fit.rows, [placed[i].text for i in members])
+        if fit.covered < _MIN_ALIKE:
             continue
         for i, row in zip(members, fit.rows, strict=True):
             if row is not None:
@@ -80,7 +86,7 @@ def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> tuple[
     return placed, layouts
 
 
-def _fit_form(group: Sequence[Sequence[str]], texts: Sequence[str]) -> Fit | None:
+def _fit_form(group: Sequence[Sequence[str]]) -> Fit:
     """One layout for records that have the same keys: each line of it is fitted by itself."""
     literals = [""]
     slots: list[Slot] = []
@@ -115,7 +121,7 @@ def _fit_line(column: tuple[str, ...], taken: frozenset[str]) -> tuple[Layout, l
     size = len(common)
     rows: list[Cells | None] = [(line[size:],) for line in column]
     words = min(len(line.split()) for line in column[:: max(1, len(column) // 50)])
-    if words < 4:
+    if words < 4 or (len(column) < _MANY and not _PADDED.search(column[0].strip())):
         return plain, rows
     fit = fit_words(column, words)
     if fit is None or fit.covered < len(column):

@@ -25,9 +25,10 @@ _MIN_PATHS = 80
 _MIN_COVER = 0.6
 _DEPTH = 4
 _WORTH = 0.96
-_CHOICE = 200
+_CHOICE = 120
+_NEARLY_ALL, _RAW_COST, _MAY_LOSE = 0.9, 4, 3
 _PIPE = re.compile(r"(?<!\\)\|")
-_TITLE = re.compile(r"[A-Z%#(][A-Za-z%/_()#:.+-]*")
+_TITLE = re.compile(r"[|/+]+|\[[A-Z][a-z]+\]|[A-Z%#(][A-Za-z%/_()#:.+-]*")
 _TITLE_WORD = re.compile(r"[a-z_]{1,12}|-")
 _GAP = re.compile(r" {2,}|\t")
 
@@ -65,7 +66,7 @@ def regions(lines: Sequence[str]) -> list[Region]:
 
 def heads_table(line: str) -> bool:
     """Whether a line is surely the titles of another table, though no blank line stands before it."""
-    return line.lstrip()[:1].isupper() and len(_GAP.findall(line.strip())) > 0 and _titles(line)
+    return line.lstrip(" |/+[")[:1].isupper() and len(_GAP.findall(line.strip())) > 0 and _titles(line)
 
 
 def _find(lines: Sequence[str], start: int, end: int, out: list[Region], depth: int) -> None:
@@ -88,10 +89,10 @@ def _best(lines: Sequence[str], start: int, end: int) -> Region | None:
         some = [*part[:2], *(part[i] for i in spread(len(part), _CHOICE) if i > 1)]
     chosen: _Way | None = None
     best: Region | None = None
-    best_gain = 0
+    best_gain = -_MAY_LOSE * len(some)
     for way in _ways(some):
         region = _trimmed(way.fit(some), start, way.header)
-        gain = _gain(region) if region else 0
+        gain = _gain(region) if region else best_gain
         if gain > best_gain:
             chosen, best, best_gain = way, region, gain
             if way.sure:
@@ -179,15 +180,16 @@ def _trimmed(fit: Fit | None, start: int, header: str) -> Region | None:
 def _gain(region: Region) -> int:
     """Characters saved, roughly: padding and literals of each row, less a separator for each cell."""
     cells = [row for row in region.rows if row is not None]
-    sample = [cells[i] for i in spread(len(cells), 80)]
+    sample = [cells[i] for i in spread(len(cells), 40)]
     body = 0
     for column in zip(*sample, strict=True):
         value, uses = Counter(column).most_common(1)[0]
         if uses < len(sample):
             size = len(_narrow("|".join(column)))
-            body += size - uses * len(value) if 2 * uses > len(sample) else size
+            body += size - uses * (len(value) + 1) if 2 * uses > len(sample) else size
     printed = sum(len(_narrow(line)) for line in map(region.layout.printer(region.layout.widest(sample)), sample))
-    return (printed - body) * len(cells) // len(sample) - len(region.layout.spec())
+    raw = len(region.rows) - len(cells)
+    return (printed - body) * len(cells) // len(sample) - len(region.layout.spec()) - _RAW_COST * raw
 
 
 def _narrow(line: str) -> str:
@@ -201,7 +203,9 @@ def coded(region: Region, lines: Sequence[str], tree: str = "") -> list[str] | N
         at = region.layout.names.index(tree)
         units = [u if u.form < 0 or is_plain(u.cells[at]) else Placed(u.text) for u in units]
     out = rowcode.encode(units, [region.layout], tree=tree)
-    return out if out is not None and _is_smaller(out, lines[region.start : region.end]) else None
+    if out is None or region.end - region.start < len(lines) * _NEARLY_ALL:
+        return out if out and _is_smaller(out, lines[region.start : region.end]) else None
+    return out  # whoever takes the text compares it as a whole
 
 
 def _is_smaller(coded_lines: Sequence[str], printed: Sequence[str]) -> bool:

@@ -26,7 +26,7 @@ def repeated_blocks(lines: Sequence[str], usable: Sequence[bool], least: int = 8
 
     Sources are never repeats themselves, so that the reader finds them whole. Linear: each line is looked up once.
     """
-    first: dict[tuple[str, str, str], int] = {}
+    first: dict[tuple[str, ...], int] = {}
     shown = list(usable)
     i, count = 0, len(lines)
     while i + _SEED <= count:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from headroom.text.cells import frequent, join_words, simplify
+from headroom.text.cells import join_words, no_prose, simplify
 from headroom.text.columns import Coding, code, restore
 from headroom.text.layout import Cells, Column, Layout, letters, parse
 from headroom.text.paths import from_tree, to_tree
@@ -87,7 +87,7 @@ def encode(
 def _form(rows: list[Cells], layout: Layout, stateless: bool, tree: str, counter: str) -> _Form:
     layout, columns = simplify(layout, rows)
     if columns:
-        layout, columns = join_words(layout, columns, (tree, counter, *frequent(layout.names, columns)))
+        layout, columns = join_words(layout, columns, (tree, counter, *no_prose(layout.names, columns)))
     names = layout.names
     if tree not in names or not columns:
         return _Form(layout, *code(names, columns, stateless, counter), len(rows))

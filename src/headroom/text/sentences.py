@@ -1,60 +1,144 @@
-"""Sentences and passages: where prose can be cut without cutting a thought in half."""
+"""Sentences and what stands between them: where written text can be cut without cutting a thought in half.
+
+A text becomes a run of pieces that joined give it back. A free piece is a whole sentence: a part of a long line, a
+group of hard-wrapped lines up to one that ends a sentence, or a list item with its continuation lines. All other pieces
+are fixed: blank lines, headings, passage headers, code, tables, labels, and paragraphs that don't read like prose.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_END = re.compile(r"(?<=[.!?…])[\"')\]”’*_`]{0,3} +(?=[A-Z0-9\"'(\[“‘*_`À-ÞА-Я])|(?<=[。！？])")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|Mr|Mrs|Ms|Dr|Prof|St|No|Fig|Eq|al|approx|ca|resp|Inc|Ltd|Jr|Sr)|\b[A-Z])\.$")
-# A passage's header: a rank, a source, a score, a page, alone on its line.
-_HEADER = re.compile(
-    r"(?:\[\d{1,4}\]|\(\d{1,4}\)|#{1,6} |-{2,} ?|={2,} ?)?\s*"
-    r"(?:(?:passage|document|doc|source|result|chunk|context|page|title|file|url|snippet|score|rank)\b[^.]{0,160}$|"
-    r"[^.]{0,120}\b(?:score|similarity|relevance|distance)\b[^.]{0,12}\d.*$)",
-    re.IGNORECASE,
+from headroom.text.passages import is_header
+
+# Inside a line a sentence ends where a space and something that opens a sentence follow; CJK marks need neither.
+_ENDS_INSIDE = re.compile(
+    r"(?<=[.!?…])[\"')\]”’*_`]{0,3}(?: +(?=[A-Z0-9\"'(\[“‘*_`À-ÞЀ-Я])|\n)|(?<=[。！？])[」』”）]?\n?(?=.)", re.DOTALL
 )
-_RANKED = re.compile(r"\[\d{1,4}\] \S|#{1,6} \S|={3,} .+ ={3,}$")
+_ENDS_LINE = re.compile(r"(?<=[.!?…。！？])[\"')\]”’*_`」』）]{0,3}[ \t\r]*\n")
+_ABBREVIATED = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|Mr|Mrs|Ms|Dr|Prof|St|No|Fig|Eq|Sec|al|approx|ca|resp|Inc|Ltd|Jr|Sr|z\.B|bzw|[A-Z]))\.\Z"
+)
+_ITEM = re.compile(r"[ \t]*(?:[-*+•◦‣▪–]|\(?\d{1,3}[.)]|\(?[a-z][.)])[ \t]+\S")
+_SPECIAL = re.compile(
+    r"[ \t]*(?:(?P<blank>\Z)|(?P<fence>```|~~~)|(?P<table>\||\+[-=]{3})|(?P<heading>#{1,6} )|(?P<rule>[-=*_~^\"]{3,}[ \t\r]*\Z))"
+)
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_SOFT_WRAPPED = 200  # characters: a longer line is a paragraph of its own and is cut inside
+_ABBREVIATION, _MIN_WORDS, _SHORT = 8, 6, 60
 
 
 @dataclass(slots=True)
-class Sentence:
-    """A sentence: its verbatim text with the space that follows it, its line (0-based), and whether it opens its paragraph."""
+class Piece:
+    """A stretch of the text: verbatim, with its first and last line (0-based) and the passage it belongs to.
+
+    `free` pieces are sentences, `opens` marks the first one of a paragraph, `inline` says that the piece stands on the
+    line on which the one before it ended (otherwise a line break stands between them).
+    """
 
     text: str
     line: int
-    opens: bool
+    last: int
+    passage: int
+    free: bool = False
+    opens: bool = False
+    inline: bool = False
 
 
-def is_header(line: str) -> bool:
-    """Whether a line names a passage or a section and is never left out."""
-    return len(line) <= 220 and (_RANKED.match(line) is not None or _HEADER.match(line) is not None)
+def pieces_of(lines: Sequence[str]) -> list[Piece]:
+    """The pieces of a text given as its lines, in order; linear."""
+    out: list[Piece] = []
+    passage = start = i = 0
+    count = len(lines)
+    while i <= count:
+        found = _SPECIAL.match(lines[i]) if i < count else None
+        if found is None and i < count:
+            i += 1
+            continue
+        kind = found.lastgroup if found else "end"
+        if start < i:
+            titled = kind == "rule" and i - start == 1 and len(lines[start]) <= _SHORT * 2
+            passage = _paragraph(out, lines, start, i, passage, titled)
+        if i == count:
+            break
+        end = _block_end(lines, i, kind or "")
+        if kind == "heading" and is_header(lines[i]):
+            passage += 1
+        out.append(Piece("\n".join(lines[i:end]), i, end - 1, passage))
+        start = i = end
+    return out
 
 
-def sentences_of(line: str) -> list[str]:
-    """The sentences of a line, each with the space behind it; joined they are the line."""
-    if len(line) < 80:
-        return [line]
-    out: list[str] = []
+def joined(pieces: Sequence[Piece]) -> str:
+    """The text behind its pieces."""
+    return "".join(p.text if p.inline or not i else "\n" + p.text for i, p in enumerate(pieces))
+
+
+def _block_end(lines: Sequence[str], i: int, kind: str) -> int:
+    """The line after a fenced block or a table that begins at `i`; of anything else, the next line."""
+    end = i + 1
+    if kind == "fence":
+        mark = lines[i].lstrip()[:3]
+        while end < len(lines) and not lines[end].lstrip().startswith(mark):
+            end += 1
+        return min(end + 1, len(lines))
+    if kind == "table":
+        while end < len(lines) and lines[end].lstrip()[:1] in ("|", "+"):
+            end += 1
+    return end
+
+
+def _paragraph(out: list[Piece], lines: Sequence[str], start: int, end: int, passage: int, titled: bool) -> int:
+    """Adds the pieces of the lines between two seams; returns the passage that they belong to."""
+    while start < end and is_header(lines[start]):
+        passage += 1
+        out.append(Piece(lines[start], start, start, passage))
+        start += 1
+    if start == end:
+        return passage
+    text = "\n".join(lines[start:end])
+    if titled or not reads_as_written(text):
+        out.append(Piece(text, start, end - 1, passage))
+        return passage
+    opens, line, inline = True, start, False
+    for part, breaks in _items(lines, start, end) or _sentences(text):
+        last = line + part.count("\n")
+        out.append(Piece(part, line, last, passage, True, opens, inline))
+        line, inline, opens = last + breaks, not breaks, False
+    return passage
+
+
+def _items(lines: Sequence[str], start: int, end: int) -> list[tuple[str, bool]]:
+    """The items of a list, each with its continuation lines; empty where the lines are no list."""
+    heads = [i for i in range(start, end) if _ITEM.match(lines[i])]
+    if not heads:
+        return []
+    seams = sorted({start, *heads, end})
+    return [("\n".join(lines[a:b]), True) for a, b in zip(seams, seams[1:], strict=False)]
+
+
+def _sentences(text: str) -> Iterator[tuple[str, bool]]:
+    """The sentences of a paragraph, each with whether a line break follows it; soft-wrapped lines are cut inside."""
+    long = len(text) > _SOFT_WRAPPED and ("\n" not in text or max(map(len, text.split("\n"))) > _SOFT_WRAPPED)
+    ends = _ENDS_INSIDE if long or _CJK.search(text, 0, 80) else _ENDS_LINE
     start = 0
-    for found in _END.finditer(line):
-        if _ABBREVIATION.search(line, max(start, found.start() - 8), found.start()):
+    for found in ends.finditer(text):
+        stop = found.end()
+        if text[found.start() - 1] == "." and _ABBREVIATED.search(text, max(start, found.start() - _ABBREVIATION), found.start()):
             continue
-        out.append(line[start : found.end()])
-        start = found.end()
-    out.append(line[start:])
-    return [s for s in out if s]
+        breaks = text[stop - 1] == "\n"
+        yield text[start : stop - breaks], breaks
+        start = stop
+    yield text[start:], True
 
 
-def prose_share(lines: tuple[str, ...]) -> float:
-    """How much of the lines' text stands in lines that read like sentences: words of letters, spaces, few symbols."""
-    total = written = 0
-    for line in lines:
-        size = len(line)
-        if size < 3:
-            continue
-        total += size
-        words = line.split()
-        if len(words) >= 5 and sum(map(str.isalpha, words)) * 2 >= len(words) and line[-1] not in "{};\\":
-            written += size
-    return written / total if total else 0.0
+def reads_as_written(text: str) -> bool:
+    """Whether a paragraph is written language rather than code, data or a label."""
+    words = text.split()
+    if len(words) < _MIN_WORDS:
+        return len(text) >= 12 and len(_CJK.findall(text)) * 3 >= len(text)
+    if len(text) < _SHORT and text[-1] not in ".!?…。！？":
+        return False
+    return sum(map(str.isalpha, words)) * 2 >= len(words) or len(_CJK.findall(text)) * 3 >= len(text)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from headroom.text.templates import SLOT, SLOT_SIGN, word_spans, words
 
@@ -19,7 +20,7 @@ _EXTREME = re.compile(
     r"|\b(?:max|min)(?:imum|imal)?\b|\b(?:most|least|peak|outlier)\b",
     re.IGNORECASE,
 )
-_FEW, _VALUE_WIDTH, _RARE_TOTAL, _RARE_DISTINCT, _CUT_FROM, _FEW_FIRST, _PROBE = 3, 60, 20, 8, 3, 12, 1_000
+_FEW, _VALUE_WIDTH, _RARE_TOTAL, _RARE_DISTINCT, _CUT_FROM, _FEW_FIRST, _PROBE = 3, 60, 12, 8, 3, 12, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,20 @@ def slots(variants: Sequence[Variant], lines: Sequence[str]) -> Iterator[Slot]:
             yield number_slot(label, after[0].strip(".:,") if _UNIT.match(after[0]) else "", values, order)
         else:
             yield _word_slot(label, values, order)
+
+
+def host_slot(variants: Sequence[Variant], lines: Sequence[str], blanks_before_message: int) -> Iterator[Slot]:
+    """The word so many blanks before the message, where it varies."""
+    counts: Counter[str] = Counter()
+    for variant in variants:
+        first = lines[variant.layouts[0][0]]
+        blanks = max(0, first.count(" ") - variant.message.count(" "))
+        for i in chain.from_iterable(variant.layouts):
+            header = lines[i].split(" ", blanks)
+            if len(header) > blanks_before_message:
+                counts[header[-1 - blanks_before_message]] += 1
+    if len(counts) > 1:
+        yield Slot("host", "", counts)
 
 
 def _columns(
@@ -165,9 +180,11 @@ def describe(slot: Slot, when: str = "") -> str:
         return name + ", ".join(f"{_short(v)}{f' ×{n}' if n > 1 else ''}" for v, n in slot.counts.most_common()) + unit
     if slot.lowest and slot.highest:
         return f"{name}{slot.lowest[0]}–{slot.highest[0]}{unit}{f' at {when}' if when else ''}"
-    if len(slot.counts) == sum(slot.counts.values()):
+    total = sum(slot.counts.values())
+    if len(slot.counts) == total:
         return ""
-    often = [(v, n) for v, n in slot.counts.most_common(_FEW) if len(v) <= _VALUE_WIDTH and n > 1]
+    telling = len(slot.counts) <= _FEW_FIRST or slot.counts.most_common(1)[0][1] * 10 >= total
+    often = [(v, n) for v, n in slot.counts.most_common(_FEW) if telling and len(v) <= _VALUE_WIDTH and n > 1]
     examples = ", ".join(f"{value} ×{count}" for value, count in often)
     return f"{name}{len(slot.counts)} values" + (f" ({examples} …)" if examples else "")
 

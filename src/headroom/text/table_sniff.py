@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from headroom.text.delimited import separator, splitter
+from headroom.text.layout import spread
 from headroom.text.regions import heads_table
 
 _GAPPED = re.compile(r"\S(?: {2,}|\t+ *)\S")
@@ -22,6 +23,7 @@ _LISTED = (
     (re.compile(r" \S.*? \| +(?:\d+ [+-]+|Bin .*)$"), 0.5),
     (re.compile(r"\d[\d.,]*[KMGTPkB]?\t(?=.*[A-Za-z/])[^\t]+$"), 0.8),
 )
+_LOOKED_AT = 40
 
 
 def sure_table(lines: Sequence[str]) -> float:
@@ -29,6 +31,7 @@ def sure_table(lines: Sequence[str]) -> float:
     filled = [line for line in lines if line.strip()]
     if len(filled) < 4:
         return 0.0
+    filled = filled[:6] + [filled[i] for i in spread(len(filled) - 6, _LOOKED_AT) if i > 5]
     barred = sum(line.count("|") >= 2 for line in filled)
     if barred >= 0.5 * len(filled):
         return 0.9 if barred >= 0.8 * len(filled) else 0.7
@@ -55,14 +58,29 @@ def _sure_aligned(lines: Sequence[str]) -> float:
     titled = any(heads_table(line) for line in lines[:6])
     if titled and gapped >= 0.5 * len(lines):
         return 0.9
-    if gapped < 0.7 * len(lines) or sum(_TIME.match(line) is not None for line in lines) > 0.3 * len(lines):
+    if sum(_TIME.match(line) is not None for line in lines) > 0.3 * len(lines):
         return 0.0
+    return _sure_gutters(lines) if gapped >= 0.7 * len(lines) else _sure_worded(lines)
+
+
+def _sure_worded(lines: Sequence[str]) -> float:
+    """Lines of as many words of which some are always the same (`x on /y type z`)."""
+    words = [line.split(" ") for line in lines]
+    size, seen = Counter(map(len, words)).most_common(1)[0]
+    if size < 4 or seen < 8 or seen < 0.9 * len(lines):
+        return 0.0
+    columns = list(zip(*[w for w in words if len(w) == size], strict=True))
+    return 0.85 if sum(column.count(column[0]) == seen for column in columns) > 1 else 0.0
+
+
+def _sure_gutters(lines: Sequence[str]) -> float:
+    """Rows with the same number of gaps under one another."""
     rows = [line for line in lines[:40] if _GAPPED.search(line.strip())]
     counts = Counter(len(_GAPPED.findall(line.strip())) for line in rows)
     steady = counts.most_common(1)[0][1] >= 0.6 * len(rows)
     wide = max(map(len, rows))
     gutters = sum(column.count(" ") == len(rows) for column in zip(*[row.ljust(wide) for row in rows], strict=True))
-    return 0.65 if steady and gutters >= 2 else 0.0
+    return (0.85 if gutters > 5 and len(rows) >= 20 else 0.65) if steady and gutters >= 2 else 0.0
 
 
 def sure_listing(lines: Sequence[str]) -> float:
@@ -70,6 +88,7 @@ def sure_listing(lines: Sequence[str]) -> float:
     filled = [line for line in lines if line.strip()]
     if len(filled) < 6:
         return 0.0
+    filled = [filled[i] for i in spread(len(filled), _LOOKED_AT)]
     for pattern, share in _LISTED:
         if sum(pattern.match(line) is not None for line in filled) >= share * len(filled):
             return 0.95

@@ -11,11 +11,10 @@ FRAME = re.compile(
     r"at (?:async |new )?[\w$.<>\[\]/@:\\-]+(?: ?\(| \[as |:\d|$)"  # Java, JavaScript, C#
     r"|\.{3} \d+ (?:more|common frames omitted)"
     r"|File \"[^\"]+\", line \d"  # Python
-    r"|[\w.$/-]+\.go:\d"  # Go
     r"|\d+: +0[x0-9a-f]* - "  # Rust
     r"|from [^\s:]+:\d+:in "  # Ruby
     r"|#\d+:? +(?:\S+ in )?[^\s(]+ ?\("  # PHP, gdb
-    r"|(?:/|[A-Z]:\\|[\w.-]+/)[^\s:]+\.\w+:\d+(?: \+0x[0-9a-f]+)?\s*$"
+    r"|(?:/|[A-Z]:\\|[\w.-]+/)[^\s:]+\.\w+:\d+(?: \+0[x0-9a-f]*)?\s*$"  # Go and others
     r")"
 )
 """One call in a stack trace."""

@@ -1,0 +1,46 @@
+"""Retrieved passages: the lines that name them, and the question that they were retrieved for."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = (
+    "passage|document|doc|source|result|chunk|context|page|title|file|url|link|snippet|score|rank|section|citation|"
+    "excerpt|reference|metadata|hit"
+)
+_NAMED = re.compile(rf"[\W_]{{0,6}}(?:\d{{1,4}}[.):\]]?\s+)?(?:{_NAMES})s?\b[\s*_\"'`]*(?:[#:=(\[|]|\d|$)", re.IGNORECASE)
+_RANKED = re.compile(r"\[\d{1,4}\]\s+\S|[=\-*#]{3,} ?\S.*\S ?[=\-*#]{3,}\s*$")
+_SCORED = re.compile(r"\b(?:score|similarity|relevance|distance|rank)\b\W{0,3}\d", re.IGNORECASE)
+_RANK = re.compile(r"\[\d{1,4}\]")
+_MAX_HEADER, _MAX_LABEL, _QUESTION_WITHIN = 220, 40, 600
+_ASKED_IN_JSON = re.compile(
+    r"\s*\{[^{}\[\]]{0,400}?\"(?:query|q|search_?query|search_?term|keywords)\"\s*:\s*\"((?:[^\"\\\n]|\\.){3,400})\"",
+    re.IGNORECASE,
+)
+_ASKED_IN_TEXT = re.compile(
+    r"^[\W_]{0,6}(?:(?:search )?query|question|searched for|(?:search )?results for)\b[\s*_]*[:=]?[\s*_]*[\"“'`]?([^\n]{3,400})",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def is_header(line: str) -> bool:
+    """Whether the first line of a paragraph names a passage: its rank, score, source, title."""
+    if len(line) > _MAX_HEADER:
+        return False
+    return bool(_NAMED.match(line) or _RANKED.match(line) or _SCORED.search(line))
+
+
+def label_of(header: str) -> str:
+    """What to call a passage in a marker: its printed rank, or the beginning of its header."""
+    ranked = _RANK.search(header)
+    if ranked:
+        return ranked[0]
+    words = header.strip(" #=*-\t\r")
+    return f'"{words}"' if len(words) <= _MAX_LABEL else f'"{words[:_MAX_LABEL]}…"'
+
+
+def own_question(text: str) -> str:
+    """The question that a retrieval result says it answers ("Query: …", `{"query": …}`); empty where it says none."""
+    head = text[:_QUESTION_WITHIN]
+    found = _ASKED_IN_JSON.match(head) or _ASKED_IN_TEXT.search(head)
+    return found[1].strip(" \"”'`*_\r") if found else ""
