@@ -16,7 +16,9 @@ from headroom.marker import RETRIEVE_TOOL
 from headroom.model import Block, BlockReport, Level, Omission, Role, ToolCall
 from headroom.options import Options
 from headroom.pipeline import compress_blocks, tokens_after
-from headroom.plugins import dialects
+from headroom.plugins import compressors, dialects
+
+compressors()  # the engine loads whole with the library, so that no first call pays for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Conversation:
     """State that grows block by block; the compressed form of a block may depend on this and on nothing later."""
 
     question: str = ""
+    _pending: list[tuple[Block, str]] = field(default_factory=list)
     _results: list[_Shown] = field(default_factory=list)
     _index: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -44,7 +45,7 @@ class Conversation:
         if block.role is Role.USER:
             self.question = block.text
         elif block.role is Role.TOOL:
-            self._add_result(block, shown)
+            self._pending.append((block, shown))  # indexed only when a later result asks
 
     def _add_result(self, block: Block, shown: str) -> None:
         raw = split_lines(block.text)
@@ -61,6 +62,11 @@ class Conversation:
 
     def repeats_in(self, lines: list[str]) -> list[Repeat]:
         """Maximal runs of lines that an earlier result shows, long enough to be worth a reference, in order."""
+        for block, shown in self._pending:
+            self._add_result(block, shown)
+        self._pending.clear()
+        if not self._index:
+            return []
         found: list[Repeat] = []
         bare = bare_lines(lines)
         done = i = 0

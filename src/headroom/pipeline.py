@@ -90,7 +90,7 @@ def _planned(
     try:
         id = store.identify(block.text)
         context = _context(block, preceding, options, target, id)
-        choice = route(block.text, context)
+        choice = route(block.text, context, tokens=before)
         if options.repeats and block.role is Role.TOOL:
             choice = with_references(block.text, choice, context, preceding)
     except StoreError as error:
@@ -126,7 +126,7 @@ def _accepted(block: Block, choice: Choice, before: int, id: str) -> Outcome:
     if best is None:
         return _untouched(block, before, Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR, choice)
     text = best.text if best.lossless or marker.has_footer(best.text) else closed(best.text, id)
-    after = count_tokens(text)
+    after = choice.tokens_after
     if before - after < _MIN_GAIN_TOKENS:
         return _untouched(block, before, Reason.NOT_SMALLER, choice)
     report = BlockReport(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from headroom import marker
 from headroom.conversation import Conversation, Repeat
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.router import Choice, route
+from headroom.router import FOOTER_TOKENS, Choice, route
 from headroom.text.lines import split_lines
 from headroom.text.numbering import address_offset
 from headroom.tokens import count_tokens
@@ -28,7 +28,7 @@ def with_references(text: str, choice: Choice, context: Context, preceding: Conv
     if not repeats:
         return choice
     form = _referring(lines, repeats, context, preceding)
-    cost = count_tokens(form.text)
+    cost = count_tokens(form.text) + FOOTER_TOKENS
     best = choice.compressed
     if cost >= (choice.tokens_before if best is None else choice.tokens_after):
         return choice

@@ -16,6 +16,7 @@ from headroom.plugins import compressors
 from headroom.text.envelopes import Inner, inner_texts, literal_like
 from headroom.text.lines import sample, split_lines
 from headroom.text.numbering import Run, dominant_run
+from headroom.text.passages import with_own_question
 from headroom.text.parts import Part, split_parts
 from headroom.tokens import count_tokens
 
@@ -23,7 +24,7 @@ _SURE, _NEAR = 0.5, 0.2
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
 _SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE = 0.95, 0.9, 0.6
 _MIN_CHARS = 160
-_FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
+FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
 # A lossy form must be this much smaller than the best lossless one: what can be had without loss is not traded for little.
 _LOSSY_SHARE = 0.9
 _MAX_DEPTH = 4
@@ -54,14 +55,20 @@ class Choice:
     sure: float = 0.0
 
 
-def route(text: str, context: Context, depth: int = 0) -> Choice:
-    """The smallest form of a text that meets the floor. Raises what a compressor raises; the pipeline fails open."""
+def route(text: str, context: Context, depth: int = 0, tokens: int | None = None) -> Choice:
+    """The smallest form of a text that meets the floor; `tokens` is the text's count where the caller has it.
+
+    Raises what a compressor raises; the pipeline fails open.
+    """
+    tokens = count_tokens(text) if tokens is None else tokens
+    if not depth:
+        context = replace(context, query=with_own_question(context.query, text))
     context = replace(context, nested=_nested(context, depth))
     if depth < _MAX_DEPTH and (inner := inner_texts(text)):
-        unwrapped = _envelope(text, inner, context, depth)
+        unwrapped = _envelope(text, inner, context, depth, tokens)
         if len(inner) == 1 or unwrapped.content_type == "envelope":
-            return _better(unwrapped, _compete(text, context))
-    whole = _compete(text, context)
+            return _better(unwrapped, _compete(text, context, tokens))
+    whole = _compete(text, context, tokens)
     shrunk = whole.tokens_after < whole.tokens_before * _SETTLED_SHARE
     settled = whole.sure >= (_LIKELY_SETTLED if shrunk else _SETTLED)
     if settled or depth >= _MAX_DEPTH or marker.looks_marked(text):
@@ -100,9 +107,8 @@ def sniff_all(text: str, context: Context) -> list[tuple[float, Compressor]]:
     return sorted((pair for pair in scored if pair[0] >= _SURE), key=lambda pair: -pair[0])
 
 
-def _compete(text: str, context: Context) -> Choice:
+def _compete(text: str, context: Context, before: int) -> Choice:
     """All compressors that recognise the text as a whole, and what they make of it without its printed line numbers."""
-    before = count_tokens(text)
     sure = sniff_all(text, context)
     content_type = next((c.content_type for _, c in sure if c.content_type not in ("numbered", "noise")), "unknown")
     if len(text) < _MIN_CHARS:
@@ -112,7 +118,7 @@ def _compete(text: str, context: Context) -> Choice:
     for score, candidate in _candidates(text, context, sure):
         if not _allowed(candidate, content_type, context):
             continue
-        cost = count_tokens(candidate.text) + (0 if candidate.lossless else _FOOTER_TOKENS)
+        cost = count_tokens(candidate.text) + (0 if candidate.lossless else FOOTER_TOKENS)
         tried.append(Tried(candidate.compressor, score, cost, candidate.lossless))
         if best is None or _wins(candidate, cost, best, best_cost):
             if cost < before:
@@ -145,7 +151,7 @@ def _candidates(
 def _without_numbers(lines: list[str], run: Run, context: Context) -> Iterator[Compressed]:
     """Lossy forms of the text behind printed line numbers; their markers speak of those numbers."""
     inner = "\n".join(line[len(run.prefix(i)) :] for i, line in enumerate(lines) if run.start <= i < run.end)
-    best = _compete(inner, context).compressed
+    best = _compete(inner, context, count_tokens(inner)).compressed
     if best is None or best.lossless:
         return
     by = run.number - 1
@@ -197,9 +203,8 @@ def _joined(text: str, parts: list[Part], context: Context, depth: int, before: 
     return Choice("mixed", before, joined, count_tokens(joined.text), tuple(tried))
 
 
-def _envelope(text: str, inner: list[Inner], context: Context, depth: int) -> Choice:
+def _envelope(text: str, inner: list[Inner], context: Context, depth: int, before: int) -> Choice:
     """The long strings of a JSON text, each compressed and written back as a literal; all other bytes stay."""
-    before = count_tokens(text)
     forms: list[tuple[Inner, Compressed]] = []
     tried: list[Tried] = []
     for one in inner:

@@ -14,7 +14,9 @@ from headroom.compressors.noise import COMPRESSOR
 from headroom.model import Compressed, Context, Intent, Level
 from headroom.text.lines import sample
 
-lines = st.sampled_from(["", " ", "a", "b", "c" * 40, "ddd " * 10, "⟪×3⟫", "⟪2 lines ×3⟫", "x\r", "[repeats folded: ⟪×N⟫"])
+lines = st.sampled_from(
+    ["", " ", "a", "b", "c" * 40, "ddd " * 10, "⟪×3⟫", "⟪2 lines ×3⟫", "x\r", "[repeats folded: ⟪×N⟫"]
+)
 repetitive = st.lists(st.tuples(st.lists(lines, min_size=1, max_size=5), st.integers(1, 9)), max_size=12).map(
     lambda runs: "\n".join("\n".join(block) for block, times in runs for _ in range(times))
 )
@@ -60,7 +62,7 @@ def test_a_minified_line_keeps_what_the_question_names() -> None:
 
 
 def test_prose_on_one_line_is_not_cut() -> None:
-    assert candidates("A sentence that says something new. " * 3 + "It goes on about " + " and ".join(f"w{n}" for n in range(900))) == []
+    assert candidates("It goes on about " + " and ".join(f"w{n}" for n in range(900))) == []
 
 
 def test_control_sequences_are_declared() -> None:
@@ -76,7 +78,11 @@ def test_a_file_that_is_read_keeps_its_lines() -> None:
     assert [c.text.count("key = 1   \n") for c in kept] == [30]
 
 
-@pytest.mark.parametrize("text", ["\n" * 500_000, "ab " * 300_000, "x" * 2_000_000, "a\nb\n" * 200_000, "QUJD" * 300_000, "\ud800\0" * 200_000])
+@pytest.mark.parametrize(
+    "text",
+    ["\n" * 500_000, "ab " * 300_000, "x" * 2_000_000, "a\nb\n" * 200_000, "QUJD" * 300_000, "\ud800\0" * 200_000],
+    ids=["blank", "words", "one line", "two lines", "base64", "surrogates"],
+)
 def test_hostile_input_is_linear(text: str) -> None:
     start = time.process_time()
     candidates(text)

@@ -71,7 +71,7 @@ def test_plain_text_is_left_alone(text: str) -> None:
         ("\x1b]8;;https://example.com\x1b\\link\x1b]8;;\x1b\\", "link"),
         ("\x1b[?25lhidden cursor\x1b[?25h", "hidden cursor"),
         ("a\nb\n\x1b[2AA\nB\n", "\n\nA\nB\n"),
-        ("layer 1: pull\nlayer 2: pull\n\x1b[2A\x1b[2Klayer 1: done\n\x1b[2Klayer 2: done\n", "\n\nlayer 1: done\nlayer 2: done\n"),
+        ("1: pull\n2: pull\n\x1b[2A\x1b[2K1: done\n\x1b[2K2: done\n", "\n\n1: done\n2: done\n"),
     ],
 )
 def test_frames(text: str, shown: str) -> None:

@@ -190,7 +190,7 @@ def _select(log: _Log, text: str, context: Context) -> set[int]:
     keep.update(kind.indices[0] for kind in log.kinds)
     for kind in log.kinds:
         if len(kind.indices) > 1 and len(lines[kind.indices[0]]) < templates.LONGEST:
-            asked = not kind.variants[0].message and kind.header.stamped
+            asked = not kind.variants[0].message and request(lines[kind.indices[0]])
             kind.slots = list(request_slots(lines, kind.indices) if asked else slots(kind.variants, lines))
             if kind.header.host and len(kind.indices) > _RARE_KIND:
                 kind.slots += host_slot(kind.variants, lines, kind.header.host)

@@ -10,19 +10,19 @@ from itertools import pairwise
 from headroom.model import Context
 from headroom.text.findings import reports
 from headroom.text.folding import KEPT, Plan, Why, short
-from headroom.text.kindfold import KindFolder, kept, quantity
+from headroom.text.kindfold import KindFolder, quantity
 from headroom.text.kinds import kinds_of
 from headroom.text.outcomes import failure_lines, passes, trouble_words, troubled, without_times
 from headroom.text.query import parse_query
 from headroom.text.repeats import repeated_blocks
 
 _TEST_FILE = re.compile(r"\s*([\w./\\-]+\.\w+)::")
-_RESULT = re.compile(r"(?:FAILED|ERROR)(?: +\[ *\d+%\])? *\r?$")
+_RESULT_END = re.compile(r"(?:FAILED|ERROR) *(?:\[ *\d+%\])?\s*$")
 _SUMMARY = "short test summary info"
 _SUMMARY_LINE = re.compile(r"(FAILED|ERROR|XFAIL|XPASS|SKIPPED) (\S.*?)(?: - (.*))?\r?$")
 _MESSAGE_HEAD = 24
 _EXCERPT = re.compile(r"\s*\d*\s*[|^~]")
-_MOST_CONTEXT = 40
+_MOST_CONTEXT, _MOST_RESULTS, _SHOWN_RESULTS = 40, 6, 2
 _IN_REPORT = "\0"
 
 
@@ -72,6 +72,7 @@ class _Folder:
         if self.passed:
             self._fold_suites(self.passed)
         self._fold_announcements()
+        self._fold_results()
         self._fold_kinds()
         self._fold_repeats()
         self._fold_blanks()
@@ -88,7 +89,8 @@ class _Folder:
             found = _SUMMARY_LINE.match(lines[i])
             if found:
                 self.node_of[i] = found.group(2)
-                lines[i] = f"{found.group(1)} * - {(found.group(3) or '').rstrip('.')[:_MESSAGE_HEAD]}"
+                message = (found.group(3) or "").rstrip(".")
+                lines[i] = f"{found.group(1)} * - {message[:_MESSAGE_HEAD]}…"
         return lines
 
     def _fold_passes(self) -> set[int]:
@@ -151,13 +153,26 @@ class _Folder:
             ):
                 of[i] = reason
 
+    def _fold_results(self) -> None:
+        """"tests/test_x.py::test_y FAILED" where the summary at the end names the same test and its message."""
+        nodes = frozenset(self.node_of.values())
+        if not nodes:
+            return
+        of = self.result.of
+        named = [
+            i for i, line in enumerate(self.lines) if of[i] == KEPT and not self.failing[i] and _result(line) in nodes
+        ]
+        if len(named) > _MOST_RESULTS:
+            reason = self.result.reason(Why("results named in the summary", "named with their failure in the summary"))
+            for i in named[_SHOWN_RESULTS:]:
+                if i not in self.wanted:
+                    of[i] = reason
+
     def _fold_kinds(self) -> None:
         head_of = self._contexts()
-        kinds = self.kinds.of
-        open_lines = [i for i, kind in enumerate(kinds) if kind >= 0 and not self.failing[i] and i not in head_of]
-        named = {kinds[i] for i in kept(self.result, open_lines) if self.node_of and _RESULT.search(self.lines[i])}
-        listed = "failed or with errors, named in the summary"
-        gone = self.folder.fold(kept(self.result, open_lines), lambda kind: listed if kind in named else None)
+        kinds, of = self.kinds.of, self.result.of
+        open_lines = (i for i, kind in enumerate(kinds) if kind >= 0 and of[i] == KEPT and i not in head_of)
+        gone = self.folder.fold(i for i in open_lines if not self.failing[i])
         self._fold_contexts(head_of, gone)
 
     def _fold_contexts(self, head_of: dict[int, int], gone: set[int]) -> None:
@@ -238,3 +253,9 @@ class _Folder:
                 if of[i] != KEPT and 0 <= last < i - 1:
                     of[last + 1 : i] = [blank] * (i - last - 1)
                 last = i if of[i] != KEPT else -1
+
+
+def _result(line: str) -> str:
+    """The test that a line reports as failed, "" for other lines."""
+    at = max(line.rfind(" FAILED"), line.rfind(" ERROR")) + 1
+    return line[:at].rstrip() if at and _RESULT_END.match(line, at) else ""

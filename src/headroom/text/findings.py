@@ -62,14 +62,8 @@ def reports(text: str, lines: Sequence[str]) -> list[Report]:
     if not headed and not any(_several(mark, text) for mark in _MARKS):
         return out
     for i, line in enumerate(lines):
-        found = _FINDING.match(line) if ": " in line else None
-        if found is not None:
-            finding = Finding(found.group(1), found.group(2) or found.group(3), found.group(4).rstrip(), i, i + 1, i + 1)
-        elif path and (under := _UNDER_PATH.match(line)) is not None:
-            place, severity, message = under.groups()
-            said, _, rule = message.rpartition("  ")
-            finding = Finding(path, place, f"{severity}  {said.rstrip()}  {rule}", i, i + 1, i + 1)
-        else:
+        finding = _parse(line, i, path)
+        if finding is None:
             if headed and line[:1] not in ("", " ", "\t") and _PATH.match(line):
                 path = line
             elif run and line and run[-1].end == i:
@@ -81,6 +75,20 @@ def reports(text: str, lines: Sequence[str]) -> list[Report]:
         run.append(finding)
     _add(out, lines, run)
     return out
+
+
+def _parse(line: str, i: int, path: str) -> Finding | None:
+    """The finding on a line; `path` is the heading above it, "" where there is none."""
+    found = _FINDING.match(line) if ": " in line else None
+    if found is not None:
+        named, place, bracketed, message = found.groups()
+        return Finding(named, place or bracketed, message.rstrip(), i, i + 1, i + 1)
+    under = _UNDER_PATH.match(line) if path else None
+    if under is None:
+        return None
+    place, severity, message = under.groups()
+    said, _, rule = message.rpartition("  ")  # the columns are padded to one width
+    return Finding(path, place, "  ".join(part for part in (severity, said.rstrip(), rule) if part), i, i + 1, i + 1)
 
 
 def _several(mark: re.Pattern[str], text: str) -> bool:
@@ -109,7 +117,7 @@ def _excerpt_follows(lines: Sequence[str], i: int) -> bool:
 
 def _between(lines: Sequence[str], start: int, end: int, path: str) -> bool:
     """Whether the lines between two findings belong to the report's layout: blank ones, headings."""
-    return all(not line or line == path or _HEADING.match(line) for line in lines[start:end])
+    return all(not line.strip() or line == path or _HEADING.match(line) for line in lines[start:end])
 
 
 def _add(out: list[Report], lines: Sequence[str], run: list[Finding]) -> None:

@@ -12,8 +12,10 @@ from headroom.text.json_compact import MISSING, Missing, Reader, Ref, Schema, ce
 from headroom.text.json_read import MAX_DEPTH, quote
 
 Shape = tuple[str, ...]
-_SIMILAR, _DENSE = 0.4, 0.34
-_MANY_SHAPES = 200  # of rows that share too little to stand in one table
+_SIMILAR, _DENSE, _ORDERLY = 0.4, 0.34, 0.75
+_FLAT = frozenset((dict, Missing, type(None), str, bytes, bool))
+_OPTIONAL = frozenset((dict, Missing, type(None)))
+_MANY_SHAPES = 64  # of rows that share too little to stand in one table
 _WIDE = 400  # columns; an object with more keys than this is a map, not a record
 
 
@@ -28,25 +30,19 @@ class Column:
     numbers: list[tuple[float, int]] | None = None  # with their rows, once asked for
 
 
-def merged(shapes: list[Shape]) -> list[str] | None:
-    """One key order in which every shape's keys stand in their own order; None when two shapes contradict."""
-    order: list[str] = list(shapes[0])
-    known = set(order)
-    for shape in shapes[1:]:
-        at = 0
-        for key in shape:
-            if key in known:
-                try:
-                    at = order.index(key, at) + 1
-                except ValueError:
-                    return None
-            else:
-                order.insert(at, key)
-                known.add(key)
-                at += 1
-        if len(order) > _WIDE:
-            return None
-    return order
+def joined(order: list[str], shape: Shape) -> list[str] | None:
+    """The key order with a shape's keys in it, each in its own order; None when the two contradict."""
+    known, out, at = set(order), list(order), 0
+    for key in shape:
+        if key in known:
+            try:
+                at = out.index(key, at) + 1
+            except ValueError:
+                return None
+        else:
+            out.insert(at, key)
+            at += 1
+    return out if len(out) <= _WIDE else None
 
 
 def kinds_of(rows: Sequence[Any]) -> tuple[list[list[str]], list[int]]:
@@ -63,7 +59,7 @@ def kinds_of(rows: Sequence[Any]) -> tuple[list[list[str]], list[int]]:
         for i, (known, order) in enumerate(groups):
             if len(keys & known) < _SIMILAR * len(keys | known):
                 continue
-            both = merged([tuple(order), shape])
+            both = joined(order, shape)
             if both is not None:
                 groups[i] = (known | keys, both)
                 of[shape] = i
@@ -106,22 +102,25 @@ def dotted(prefix: str, key: str) -> str:
 
 
 def _expand(name: str, values: list[Any], out: list[Column], depth: int) -> None:
+    """Adds the column, or one column for each key of the objects in it, after one for the values that are none."""
     types = set(map(type, values))
-    if dict in types and types <= {dict, Missing, type(None), str, bytes, bool} and depth < MAX_DEPTH:
-        filled = [v for v in values if type(v) is dict and v]
-        keys = _shared_keys(filled)
-        if keys and (len(filled) * 2 >= len(values) - values.count(MISSING) or types <= {dict, Missing, type(None)}):
-            if any(v is not MISSING and not (type(v) is dict and v) for v in values):
-                out.append(Column(name, [MISSING if type(v) is dict and v else v for v in values]))
+    if dict in types and types <= _FLAT and depth < MAX_DEPTH:
+        objects = [v for v in values if type(v) is dict and v]
+        shared = _shared(objects)
+        if shared and (len(objects) * 2 >= len(values) - values.count(MISSING) or types <= _OPTIONAL):
+            keys, shapes = shared
+            fitting = [v if type(v) is dict and tuple(v) in shapes else None for v in values]
+            if any(f is None and v is not MISSING for f, v in zip(fitting, values, strict=True)):
+                out.append(Column(name, [v if f is None else MISSING for f, v in zip(fitting, values, strict=True)]))
             for key in keys:
-                below = [v.get(key, MISSING) if type(v) is dict else MISSING for v in values]
+                below = [MISSING if f is None else f.get(key, MISSING) for f in fitting]
                 _expand(dotted(name, key), below, out, depth + 1)
             return
     elif list in types and types <= {list, Missing, type(None)}:
         lists = [v for v in values if type(v) is list]
         items = [item for v in lists for item in v]
         if items and set(map(type, items)) == {dict}:
-            if max(map(len, lists)) == 1 and _shared_keys(items) and depth < MAX_DEPTH:
+            if max(map(len, lists)) == 1 and _shared(items) and depth < MAX_DEPTH:
                 if any(v is not MISSING and not v for v in values):
                     out.append(Column(name, [MISSING if type(v) is list and v else v for v in values]))
                 _expand(f"{name}[0]", [v[0] if type(v) is list and v else MISSING for v in values], out, depth + 1)
@@ -131,15 +130,22 @@ def _expand(name: str, values: list[Any], out: list[Column], depth: int) -> None
     out.append(Column(name, values))
 
 
-def _shared_keys(dicts: list[dict[str, Any]]) -> list[str] | None:
-    """The merged keys of objects that are cases of one kind, None when they are not."""
-    if not dicts:
+def _shared(objects: list[dict[str, Any]]) -> tuple[list[str], set[Shape]] | None:
+    """The keys of objects of one kind, and the shapes whose keys stand in that order; None for unlike objects."""
+    counts = Counter(map(tuple, objects))
+    if not counts or len(counts) > _MANY_SHAPES:
         return None
-    counts = Counter(map(tuple, dicts))
-    order = merged([shape for shape, _ in counts.most_common()]) if len(counts) <= 64 else None
-    if order is None or sum(len(s) * n for s, n in counts.items()) < _DENSE * len(order) * len(dicts):
-        return None
-    return order
+    order: list[str] = []
+    fitting: set[Shape] = set()
+    for shape, _ in counts.most_common():
+        more = joined(order, shape)
+        if more is not None:
+            order = more
+            fitting.add(shape)
+    fit = sum(counts[shape] for shape in fitting)
+    filled = sum(len(shape) * counts[shape] for shape in fitting)
+    fitting.discard(())
+    return (order, fitting) if order and fit >= _ORDERLY * len(objects) and filled >= _DENSE * len(order) * fit else None
 
 
 def _schema(values: list[Any], depth: int) -> Schema | None:
@@ -155,9 +161,11 @@ def _schema(values: list[Any], depth: int) -> Schema | None:
             return None
     elif kind is not dict:
         return None
-    keys = _shared_keys(found)
-    if not keys:
+    shared = _shared(found)
+    if not shared:
         return None
+    keys, shapes = shared
+    found = [d for d in found if tuple(d) in shapes]
     return Schema(kind is list, tuple((k, _schema([d.get(k, MISSING) for d in found], depth + 1)) for k in keys))
 
 

@@ -160,12 +160,16 @@ def cells(values: list[Any]) -> list[str]:
 
 
 def tuples(value: Any, schema: Schema | None) -> str:
-    """A value whose objects' keys stand in `schema`: only their values are written, an absent one as nothing."""
+    """A value whose objects' keys stand in `schema`: only their values are written, an absent one as nothing.
+
+    An object with other keys, or with them in another order, is written whole.
+    """
     if schema is not None and schema.many and type(value) is list:
         one = Schema(False, schema.fields)
         return "[" + ",".join([tuples(item, one) for item in value]) + "]"
     if schema is not None and not schema.many and type(value) is dict:
-        return "[" + ",".join([tuples(value.get(k, MISSING), sub) for k, sub in schema.fields]) + "]"
+        if [k for k, _ in schema.fields if k in value] == list(value):
+            return "[" + ",".join([tuples(value.get(k, MISSING), sub) for k, sub in schema.fields]) + "]"
     return "" if value is MISSING else inline(value)
 
 

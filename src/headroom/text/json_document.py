@@ -39,7 +39,6 @@ _LEGEND = tuple(
         (r"→#", "a→#2: the record of section #2 with that key"),
         (r"(?:^|\t)[^\t\n=:]*\w[\[{][^\t\n0]", "a[b,c]: objects as their values of b and c in brackets"),
         (r"\(text\)", "a(text): all strings"),
-        (r"^#\d+: \d+ \w+ in \d+ kinds", "a row's letter names its kind"),
     )
 )
 
@@ -200,12 +199,13 @@ class Document:
         self.longest = max((len(table.lines) for table in writer.tables), default=0)
         sections = [*writer.tables, *map(_records, self.records)]
         tables = [line for table in sections for line in (table.heading, *table.heads, *table.lines)]
-        heads = "\n".join([line for table in sections for line in (table.heading, *table.heads)])
-        header = _header(self.lines, heads, bool(writer.texts), whole)
+        heads = "\n".join([head for table in sections for head in table.heads])
+        lettered = any(len(table.heads) > 1 for table in sections)
+        header = _header(self.lines, heads, lettered, bool(writer.texts), whole)
         return escape_surrogates("\n".join([header, frame, *tables, *writer.texts]))
 
 
-def _header(lines: bool, heads: str, texts: bool, whole: bool) -> str:
+def _header(lines: bool, heads: str, lettered: bool, texts: bool, whole: bool) -> str:
     """What the reader must know, of what this document uses."""
     left = "nothing left out" if whole else "[… …] says what is left out"
     parts = [f"{_START}{' Lines' if lines else ''} rewritten, {left}: quotes only where needed"]
@@ -214,6 +214,8 @@ def _header(lines: bool, heads: str, texts: bool, whole: bool) -> str:
     if heads:
         parts.append("tables: columns, then a row a line, cells between tabs, an empty cell is an absent key")
         parts += [meaning for pattern, meaning in _LEGEND if pattern.search(heads)]
+    if lettered:
+        parts.append("a row's letter names its kind")
     return "; ".join(parts) + "]"
 
 

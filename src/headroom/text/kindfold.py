@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from headroom.text.folding import KEPT, Plan, Values, Why, listing, short
+from headroom.text.folding import Plan, Values, Why, listing, short
 from headroom.text.kinds import WILDCARD, Kinds, is_number
 
 _QUANTITY = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?(ms|s|sec|seconds?|m|min|kB|KB|MB|GB|KiB|MiB|GiB|B|bytes)\b")
@@ -26,8 +26,6 @@ _SAMPLED, _TELLING, _SHORT_LABEL = 64, 6, 40
 # take such a share of the text: what is short is read whole
 _BY_SIZE = ((16_000, 3, 0.12), (4_000, 6, 0.25), (0, 12, 0.6))
 _SHORT_TEXT = 4_000
-
-Named = Callable[[int], str | None]
 
 
 def quantity(line: str) -> float | None:
@@ -66,11 +64,8 @@ class KindFolder:
         if tight:
             self.to_keep, self.to_list, self.exemplars, self.most = 0.0, 0.0, 1, 1
 
-    def fold(self, candidates: Iterable[int], named: Named) -> set[int]:
-        """Fold what can be folded of the lines `candidates`; returns the left-out lines of trouble.
-
-        `named(kind)` gives a kind a text of its own, for lines that the output itself repeats elsewhere.
-        """
+    def fold(self, candidates: Iterable[int]) -> set[int]:
+        """Fold what can be folded of the lines `candidates`; returns the left-out lines of trouble."""
         members: dict[int, list[int]] = defaultdict(list)
         of = self.kinds.of
         for i in candidates:
@@ -79,10 +74,10 @@ class KindFolder:
         for kind, where in sorted(members.items(), key=lambda item: len(item[1])):
             least = 1 if len(self.lines[where[0]]) >= _LONG_LINE else self.most
             if len(where) > least:
-                left_out.update(self._fold_kind(kind, where, named(kind)))
+                left_out.update(self._fold_kind(kind, where))
         return left_out
 
-    def _fold_kind(self, kind: int, where: list[int], name: str | None) -> list[int]:
+    def _fold_kind(self, kind: int, where: list[int]) -> list[int]:
         trouble = self.trouble[kind]
         columns = self._varying(kind, where)
         keep = self._exemplars(where, columns, self.exemplars if trouble else 1)
@@ -93,17 +88,16 @@ class KindFolder:
             self.to_keep -= cost
             return []
         telling, named = self._telling(kind, columns)
-        values = None if name else self._affordable(kind, telling, named, gone, size)
-        if self.short and values is None and name is None and named:
+        values = self._affordable(kind, telling, named, gone, size)
+        if self.short and values is None and named:
             return []
-        text = name or f"like “{self.label(kind, where[0])}”"
         loss = "repeated messages" if trouble else "lines of kinds already shown"
-        reason = self.plan.reason(Why(loss, text, values))
+        reason = self.plan.reason(Why(loss, f"like “{self._label(kind, where[0])}”", values))
         for i in gone:
             self.plan.of[i] = reason
         return gone if trouble else []
 
-    def label(self, kind: int, line: int) -> str:
+    def _label(self, kind: int, line: int) -> str:
         """What to call a kind: its template, or the beginning of its first line where the template says too little."""
         template = self.kinds.templates[kind].strip("*_ ")
         if sum(map(str.isalpha, template)) < _TELLING:
@@ -176,8 +170,3 @@ class KindFolder:
         """Everything that varies among the lines of a kind, whatever it costs."""
         telling, named = self._telling(kind, self._varying(kind, where))
         return self._reader(where, named or telling)
-
-
-def kept(plan: Plan, lines: Iterable[int]) -> list[int]:
-    """Those of the lines that nothing has left out so far."""
-    return [i for i in lines if plan.of[i] == KEPT]

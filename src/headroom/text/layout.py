@@ -109,7 +109,8 @@ def clean_names(titles: Sequence[str], taken: frozenset[str] = frozenset()) -> l
     out: list[str] = []
     seen = set(taken)
     for i, title in enumerate(titles):
-        name = _NOT_IN_NAMES.sub("", title).strip() or letters(i)
+        name = _NOT_IN_NAMES.sub("", title).strip()
+        name = name if any(map(str.isalnum, name)) or len(name) == 1 else letters(i)
         base, n = name, 2
         while name in seen:
             name, n = f"{base}{n}", n + 1

@@ -6,11 +6,11 @@ import re
 
 _NAMES = (
     "passage|document|doc|source|result|chunk|context|page|title|file|url|link|snippet|score|rank|section|citation|"
-    "excerpt|reference|metadata|hit"
+    "excerpt|reference|metadata|hit|query|question"
 )
-_NAMED = re.compile(rf"[\W_]{{0,6}}(?:\d{{1,4}}[.):\]]?\s+)?(?:{_NAMES})s?\b[\s*_\"'`]*(?:[#:=(\[|]|\d|$)", re.IGNORECASE)
+_NAMED = re.compile(rf"[\W_]{{0,6}}(?:\d{{1,4}}[.):\]]?\s+)?(?:{_NAMES})s?\b[\s*_\"'`]*(?:[:=(\[|]|#?\d{{1,4}}\s*(?:[:.,)\]|/(·–-]|$)|$)", re.IGNORECASE)
 _RANKED = re.compile(r"\[\d{1,4}\]\s+\S|[=\-*#]{3,} ?\S.*\S ?[=\-*#]{3,}\s*$")
-_SCORED = re.compile(r"\b(?:score|similarity|relevance|distance|rank)\b\W{0,3}\d", re.IGNORECASE)
+_SCORED = re.compile(r"(?:^|[(\[|·,;\s])(?:score|similarity|relevance|distance|rank)[\"'*]*\s?[:= ]\s?[\d.]+(?!.*\.\s*$)", re.IGNORECASE)
 _RANK = re.compile(r"\[\d{1,4}\]")
 _MAX_HEADER, _MAX_LABEL, _QUESTION_WITHIN = 220, 40, 600
 _ASKED_IN_JSON = re.compile(
@@ -21,6 +21,8 @@ _ASKED_IN_TEXT = re.compile(
     r"^[\W_]{0,6}(?:(?:search )?query|question|searched for|(?:search )?results for)\b[\s*_]*[:=]?[\s*_]*[\"“'`]?([^\n]{3,400})",
     re.IGNORECASE | re.MULTILINE,
 )
+
+_OWN = "\n(of the text itself) "
 
 
 def is_header(line: str) -> bool:
@@ -44,3 +46,15 @@ def own_question(text: str) -> str:
     head = text[:_QUESTION_WITHIN]
     found = _ASKED_IN_JSON.match(head) or _ASKED_IN_TEXT.search(head)
     return found[1].strip(" \"”'`*_\r") if found else ""
+
+
+def with_own_question(query: str, text: str) -> str:
+    """A query that also carries the text's own question, for the texts inside it."""
+    own = own_question(text) if _OWN not in query else ""
+    return f"{query}{_OWN}{own}" if own else query
+
+
+def questions_of(query: str, text: str) -> tuple[str, str]:
+    """What the user asks, and what the text or the one around it says that it answers."""
+    asked, _, own = query.partition(_OWN)
+    return asked, own or own_question(text)

@@ -142,3 +142,39 @@ def reads_as_written(text: str) -> bool:
     if len(text) < _SHORT and text[-1] not in ".!?…。！？":
         return False
     return sum(map(str.isalpha, words)) * 2 >= len(words) or len(_CJK.findall(text)) * 3 >= len(text)
+
+
+_SAMPLED, _SAMPLED_WIDTH = 45, 200
+_FUNCTION_WORDS = (" the ", " of ", " and ", " to ", " in ", " is ", " for ", " that ", " a ")
+_FUNCTION_WORDS_ELSEWHERE = (" de ", " la ", " der ", " die ", " und ", " que ", " en ", " и ", " в ", " не ", " di ", " que ")
+_NO_SYMBOL = bytes(set(range(256)) - set(b'0123456789{}[]<>=;|\\/_@#$%^&*~+"'))
+_WRITTEN = re.compile(r"[\s>]*(?:[-*+•]\s|\d+[.)]\s)?[\"'(“*_`\[]{0,3}[^\W\d_][^{};=|<>\\]{24,}\Z")
+_MIN_WORDY, _WORDY, _MAX_SYMBOLS, _MIN_WRITTEN = 8.0, 14.0, 110.0, 0.35
+
+
+def reads_like_prose(lines: Sequence[str]) -> float:
+    """How surely a sample of lines is written language with code, lists or tables between: 0.0, or 0.5 to 0.7.
+
+    Language has one of its few function words every 20 to 60 characters, few digits and symbols, and lines that begin
+    with a word; logs, code and listings lack at least one of the three.
+    """
+    filled = [line for line in lines if len(line) > 2]
+    taken = [line[:_SAMPLED_WIDTH] for line in filled[:: max(1, len(filled) // _SAMPLED)][:_SAMPLED]]
+    if not taken or taken[0].lstrip()[:1] in ("{", "<"):
+        return 0.0
+    text = " \n".join(taken)
+    size = len(text)
+    lower = text.lower()
+    words = sum(map(lower.count, _FUNCTION_WORDS)) or 0
+    if words * 1000 < _WORDY * size:
+        words += sum(map(lower.count, _FUNCTION_WORDS_ELSEWHERE))
+    if words * 1000 < _MIN_WORDY * size:
+        cjk = len(_CJK.findall(text))
+        return 0.6 if cjk * 2 >= size else 0.0
+    data = text.encode("utf-8", "replace")
+    if len(data.translate(None, _NO_SYMBOL)) * 1000 > _MAX_SYMBOLS * len(data):
+        return 0.0
+    written = sum(len(line) for line in taken if _WRITTEN.match(line))
+    if written < _MIN_WRITTEN * size:
+        return 0.0
+    return 0.7 if words * 1000 >= _WORDY * size and written * 2 >= size else 0.55

@@ -77,7 +77,7 @@ def _sure_gutters(lines: Sequence[str]) -> float:
     """Rows with the same number of gaps under one another."""
     rows = [line for line in lines[:40] if _GAPPED.search(line.strip())]
     counts = Counter(len(_GAPPED.findall(line.strip())) for line in rows)
-    steady = counts.most_common(1)[0][1] >= 0.6 * len(rows)
+    steady = counts.most_common(1)[0][1] >= 0.5 * len(rows)
     wide = max(map(len, rows))
     gutters = sum(column.count(" ") == len(rows) for column in zip(*[row.ljust(wide) for row in rows], strict=True))
     return (0.85 if gutters > 5 and len(rows) >= 20 else 0.65) if steady and gutters >= 2 else 0.0

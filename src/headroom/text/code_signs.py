@@ -1,0 +1,134 @@
+"""Whether lines are source code, and in which language: by the lines that only a programming language has.
+
+One look-up of each line's first word; a pattern is tried only on lines whose first word could be a sign.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# First words → pattern of the whole line (without indentation) → the languages that have such lines.
+_TABLE: tuple[tuple[str, str, str], ...] = (
+    ("def", r"def \w+ ?\(.*[:,(\[\\]$", "python"),
+    ("async", r"async def \w+\(", "python"),
+    ("async", r"async (?:function|\w+) ?\(.*[{,(]$", "javascript typescript"),
+    ("class", r"class \w+(?:\(.*\))?:$", "python"),
+    ("class", r"class \w+[^;:]*\{$|class \w+(?: extends [\w.<>]+)", "javascript typescript java"),
+    ("class struct", r"(?:class|struct) \w+(?: final)?(?: ?: ?(?:public|private|protected)? ?[\w:<>, ]+)? ?\{?$", "cpp"),
+    ("from", r"from [\w.]+ import [\w(*]", "python"),
+    ("import", r"import [\w.]+(?: as \w+)?(?:, ?[\w.]+)*$", "python"),
+    ("import", r"import (?:static )?[\w.]+(?:\.\*)?;$", "java"),
+    ("import", r"import (?:type )?(?:.* from )?['\"][^'\"]+['\"];?$|import (?:type )?\{$", "javascript typescript"),
+    ("import", r"import (?:\(|(?:\w+ )?\"[\w./-]+\")$", "go"),
+    ("if elif else: try: except except: finally: with while for",
+     r"(?:if|elif|while|with) .*:$|for .+ in .+:$|(?:else|try|except|finally)(?: [\w.()\[\], ]+)?:$", "python"),
+    ("raise", r"raise [A-Z]\w*(?:\(|$)|raise$", "python"),
+    ("return", r"return\b.*;$", "javascript typescript rust java c cpp"),
+    ("return", r"return(?: [\w.\"'\[({&*-].*[^;.:])?$", "python go javascript typescript"),
+    ("func", r"func (?:\(\w* ?\*?[\w\[\]]+\) )?\w+[(\[].*[{(,]$", "go"),
+    ("package", r"package \w+$", "go"),
+    ("package", r"package \w+(?:\.\w+)+;$", "java"),
+    ("type", r"type \w+(?:\[.*\])? (?:struct|interface|func|map|\[\]|\*?[\w.]+$)", "go"),
+    ("type", r"type \w+(?:<.*>)? =", "typescript rust"),
+    ("if for switch defer go", r"if err (?:!=|:?=) .*\{$|(?:for|if|switch) .*:= .*\{$|(?:defer|go) [\w.]+\(", "go"),
+    ("var const", r"(?:var|const) (?:\(|\w+ (?:= )?[\w.*\[\]\"]+.*[^;])$", "go"),
+    ("export", r"export (?:default |async |declare |abstract )*(?:interface|type|enum|namespace)\b", "typescript"),
+    ("export", r"export (?:default |async |declare |abstract )*(?:function|class|const|let|var|\{|\*)", "javascript typescript"),
+    ("interface enum", r"(?:interface|enum) \w+.*\{$", "typescript java"),
+    ("readonly declare namespace abstract", r"(?:readonly|declare|namespace|abstract) \w+.*[;{(]$", "typescript"),
+    ("const let var", r"(?:const|let|var) (?:\w+|[{\[].*|\{)(?:: [^=]+)?(?: =.*|;|,)?$", "javascript typescript"),
+    ("function function*", r"function\*? ?\w*(?:<.*>)?\(.*[{(,]$", "javascript typescript"),
+    ("throw", r"throw new \w+.*[;(]$", "javascript typescript java"),
+    ("'use \"use", r"['\"]use strict['\"];?$", "javascript"),
+    ("pub", r"pub(?:\([\w: ]+\))? (?:fn|struct|enum|trait|mod|use|const|static|type|async|unsafe|extern)\b|pub(?:\([\w: ]+\))? \w+:", "rust"),
+    ("fn", r"fn \w+.*[{(,>]$|fn \w+.*;$", "rust"),
+    ("impl impl<T> impl<T", r"impl(?:<.*>)? .*[{>]$|impl\b", "rust"),
+    ("use mod", r"(?:use|mod) [\w:]+(?:::[{*].*)?[;{,]$|use [\w:{, }*]+;$", "rust"),
+    ("let", r"let (?:mut )?[\w(][^=]*=.*[;{(]$", "rust javascript typescript"),
+    ("match", r"match .*\{$", "rust"),
+    ("public private protected", r"(?:public|private|protected)\b.*[;{(,]$", "java typescript"),
+    ("final static", r"(?:static |final )+[\w<>\[\], ]+ \w+.*[;{(]$", "java"),
+    ("public: private: protected:", r"\w+:$", "cpp"),
+    ("#include #define #ifndef #ifdef #endif #pragma #undef", r"#(?:include ?[<\"]|define \w|ifn?def \w|endif|pragma \w|undef \w)", "c cpp"),
+    ("static extern const unsigned void int char bool long double float size_t",
+     r"(?:(?:static|extern|const|inline|unsigned|struct|\w+_t|void|int|char|bool|long|double|float|\w+)[ *]+)+\w+(?:\(.*|\[.*|;| =.*)$", "c cpp java"),
+    ("struct typedef enum union", r"(?:typedef )?(?:struct|enum|union)\b.*[{;]$|typedef .*;$", "c cpp rust"),
+    ("namespace using virtual explicit friend constexpr inline auto",
+     r"namespace [\w:]*(?: ?\{)?$|using [\w: ]+(?:;| =.*)$|(?:virtual|explicit|friend|constexpr|inline|auto) .*[;{(,)]$", "cpp"),
+    ("template template<typename template<class", r"template ?<", "cpp"),
+    ("if for while switch", r"(?:if|for|while|switch) ?\(.*[{)&|,;]$", "javascript typescript java c cpp"),
+    ("if for", r"(?:if|for) [^(].*[^;:] ?\{$", "go rust"),
+    ("} else", r"\} else(?: if)?\b.*\{$|\} catch ?(?:\(.*\) )?\{$|else if .*\{$", "javascript typescript java go rust c cpp"),
+)  # fmt: skip
+
+_SIGNS: dict[str, tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = {}
+for _words, _pattern, _names in _TABLE:
+    for _word in _words.split():
+        _SIGNS[_word] = (*_SIGNS.get(_word, ()), (re.compile(_pattern), tuple(_names.split())))
+
+_PREFIXED = (
+    ("#[", ("rust",)), ("#![", ("rust",)), ("self.", ("python",)), ("this.", ("javascript", "typescript", "java")),
+    ("std::", ("cpp",)), ("module.exports", ("javascript",)), ("exports.", ("javascript",)),
+)  # fmt: skip
+_FIRST = frozenset(prefix[:2] for prefix, _ in _PREFIXED)
+_COMMENT = ("//", "/*", "*", "#", '"""', "--")
+# What code has at most in passing, and what holds code among other things has everywhere.
+_FOREIGN = re.compile(r"@@ -\d|diff --git |\+\+\+ |--- [ab]/|```|={6,}|_{6,}|Traceback \(most|E   |> {2,}|\$ |<[a-z!/?][\w-]*[ >]")
+_FOREIGN_START = frozenset("@d+-`=_TE>$<")
+_ENOUGH = 40  # code lines that settle the matter
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """How many lines could be code, how many of them are signs of a language, and the language they speak of most."""
+
+    lines: int
+    signs: int
+    foreign: int
+    language: str
+
+    @property
+    def share(self) -> float:
+        return self.signs / self.lines if self.lines else 0.0
+
+
+def signs(lines: Iterable[str]) -> Signs:
+    """The signs among the first lines that are neither blank nor comments."""
+    votes: dict[str, int] = {}
+    count = found = foreign = 0
+    for line in lines:
+        words = line.split(None, 1)
+        if not words:
+            continue
+        first = words[0]
+        languages = _languages(first, line)
+        if languages:
+            found += 1
+            for name in languages:
+                votes[name] = votes.get(name, 0) + (3 if len(languages) == 1 else 1)
+        elif first.startswith(_COMMENT):
+            continue
+        elif first[0] in _FOREIGN_START and _FOREIGN.match(line):
+            foreign += 1
+        count += 1
+        if count >= _ENOUGH and found * 3 >= count:
+            break
+    best = max(votes, key=lambda name: votes[name]) if votes else ""
+    return Signs(count, found, foreign, best)
+
+
+def _languages(first: str, line: str) -> tuple[str, ...]:
+    if first in _SIGNS:
+        stripped = line.strip()
+        for pattern, languages in _SIGNS[first]:
+            if pattern.match(stripped):
+                return languages
+    elif first[:2] in _FIRST:
+        for prefix, languages in _PREFIXED:
+            if first.startswith(prefix):
+                return languages
+    elif first[0] == "@" and first[1:2].isalpha() and line.rstrip()[-1] not in ".,:":
+        return ("java", "typescript") if first[1].isupper() else ("python",)
+    return ()

@@ -1,0 +1,130 @@
+"""What a sentence is worth: what it says, whether it was said before, and how well it answers the question."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headroom.text.query import Query
+from headroom.text.sentences import Piece
+
+_WORD = re.compile(r"\w{3,}")
+# Numbers, names inside a sentence, abbreviations, quotes, code: what people quote from a text.
+_FACT = re.compile(r"\d[\d.,:/%-]*|`[^`]+`|(?<=[\w,;:(/-] )[A-Z]\w|\b[A-Z]{2,}|[\"“«]|\w[_/@=]\w|\*\*|https?:")
+_MAX_FACTS, _MAX_RARE = 8, 8
+_PER_FACT, _PER_RARE, _OPENING, _PER_MATCH = 0.5, 0.25, 0.5, 6.0
+_OWN_WEIGHT = 0.5  # of the match with the text's own question where the user asks something
+_OVERHEAD = 60  # characters that every sentence is taken to cost on top of its own, so that short ones don't always win
+_STEM, _STEM_WEIGHT, _MIN_COVER, _MIN_COVERED = 5, 0.7, 0.34, 2
+_EDGE, _MIN_REPEAT, _MIN_REPEATED_BLOCK = 32, 48, 120
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """For each piece its score per character, the question's matches (0 to 1), and the earlier piece that it repeats.
+
+    `asked` says that the text answers the user's question, so that the rest of it may go sooner.
+    """
+
+    density: list[float]
+    match: list[float]
+    source: dict[int, int]
+    asked: bool
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece], question: Query, own: Query) -> Worth:
+        """By the user's question and the text's own one. Linear: each word is looked at a fixed number of times."""
+        source = _repeats(pieces)
+        free = [i for i, p in enumerate(pieces) if p.free and i not in source]
+        words = [set(_WORD.findall(pieces[i].text.lower())) for i in free]
+        texts = [pieces[i].text for i in free]
+        scores, asked = _matches(question, texts, words)
+        own_scores, answered = _matches(own, texts, words)
+        match = [0.0] * len(pieces)
+        for i, score, own_score in zip(free, scores, own_scores, strict=True):
+            match[i] = max(score, own_score * (_OWN_WEIGHT if asked else 1.0))
+        counts = Counter(word for found in words for word in found)
+        once = {word for word, count in counts.items() if count == 1}
+        relevance = _by_passage(pieces, match) if asked or answered else {}
+        density = [0.0] * len(pieces)
+        for i, found in zip(free, words, strict=True):
+            p = pieces[i]
+            says = _PER_FACT * min(len(_FACT.findall(p.text)), _MAX_FACTS) + _PER_RARE * min(len(found & once), _MAX_RARE)
+            value = (1.0 + says + _OPENING * p.opens) * (0.7 + relevance.get(p.passage, 0.3)) + _PER_MATCH * match[i]
+            density[i] = value / (len(p.text) + _OVERHEAD)
+        return cls(density, match, source, asked)
+
+
+def _matches(query: Query, texts: list[str], words: list[set[str]]) -> tuple[list[float], bool]:
+    """How well each sentence matches (1 is best), and whether the best one holds a good part of what is asked."""
+    if not query or not texts:
+        return [0.0] * len(texts), False
+    lines = [t.replace("\n", " ") for t in texts]
+    found = query.scores("\n".join(lines), lines)
+    scores = [found.get(i, 0.0) for i in range(len(texts))]
+    stems = {term[:_STEM]: weight for term, weight in query.terms if len(term) > _STEM and term.isalpha()}
+    covered = [0] * len(texts)
+    if stems:
+        held = Counter[str]()
+        hits = [stems.keys() & {word[:_STEM] for word in found} for found in words]
+        for hit in hits:
+            held.update(hit)
+        limit = max(3, len(texts) // 3)
+        for i, hit in enumerate(hits):
+            scores[i] += sum(_STEM_WEIGHT * stems[s] for s in sorted(hit) if held[s] <= limit)
+            covered[i] = len(hit)
+    best = max(range(len(texts)), key=lambda i: scores[i])
+    if not scores[best]:
+        return scores, False
+    lower = texts[best].lower()
+    plain = [term for term, weight in query.terms if weight >= 1.0]
+    holds = sum(term in lower or (len(term) > _STEM and term[:_STEM] in lower) for term in plain)
+    answers = holds >= _MIN_COVERED and holds >= _MIN_COVER * len(plain)
+    return [score / scores[best] for score in scores], answers
+
+
+def _by_passage(pieces: Sequence[Piece], match: Sequence[float]) -> dict[int, float]:
+    """The best match in each passage."""
+    best: dict[int, float] = {}
+    for piece, score in zip(pieces, match, strict=True):
+        best[piece.passage] = max(score, best.get(piece.passage, 0.0))
+    return best
+
+
+def _repeats(pieces: Sequence[Piece]) -> dict[int, int]:
+    """Pieces that stand earlier, up to spacing and line breaks → where.
+
+    A sentence cut off at the edge of a passage counts as repeated where an earlier one begins or ends with it. Nothing
+    is folded that differs by a word: in another version of a text the difference is what matters.
+    """
+    seen: dict[str, int] = {}
+    heads: dict[str, int] = {}
+    tails: dict[str, int] = {}
+    keys: dict[int, str] = {}
+    found: dict[int, int] = {}
+    for i, piece in enumerate(pieces):
+        if len(piece.text) < _MIN_REPEAT or (not piece.free and len(piece.text) < _MIN_REPEATED_BLOCK):
+            continue
+        key = " ".join(piece.text.split())
+        at = seen.setdefault(key, i)
+        if at == i and piece.free:
+            for edge, known in ((key[:_EDGE], heads), (key[-_EDGE:], tails)):
+                other = known.setdefault(edge, i)
+                if other != i and _cut_off(key, keys[other]):
+                    at = other
+            keys[i] = key
+        if at != i:
+            found[i] = found.get(at, at)
+    return found
+
+
+def _cut_off(short: str, whole: str) -> bool:
+    """Whether `short` is the beginning or the end of `whole`, cut between words."""
+    size = len(short)
+    if size >= len(whole):
+        return False
+    return (whole.startswith(short) and not whole[size].isalnum()) or (
+        whole.endswith(short) and not whole[-size - 1].isalnum()
+    )
