@@ -22,6 +22,7 @@ LAYERS = (
     ("references",),
     ("pipeline",),
     ("api",),
+    ("demo",),
     ("cli", "__init__"),
 )
 PLUGINS = ("compressors", "dialects")

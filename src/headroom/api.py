@@ -111,7 +111,7 @@ def compress(
 def compress_text(
     text: str,
     *,
-    query: str = "",
+    query: str | None = None,
     tool: str = "",
     command: str = "",
     path: str = "",

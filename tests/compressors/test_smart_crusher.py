@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -87,6 +88,39 @@ def test_compact_form_gives_json_lines_back(documents: list[str]) -> None:
     for candidate in COMPRESSOR.compress(text * 3, Context(Level.LOSSLESS)):
         assert candidate.lossless
         assert COMPRESSOR.same(COMPRESSOR.decode(candidate.text), text * 3)
+
+
+OWNER = {"login": "ada", "id": 7, "url": "https://api.forge.example/users/ada", "bio": "writes\nparsers" * 4}
+REPO = {f"{name}_url": f"https://api.forge.example/repos/ada/pad/{name}" for name in "abcdefg"}
+WHOLE: dict[str, Any] = {
+    "long lists inside rows": [
+        {"file": f"src/{i}.py", "found": [{"line": n, "rule": "E501", "fix": None} for n in range(i * 11)]}
+        for i in range(4)
+    ],
+    "lists of one object, of none, of several": [{"id": i, "tags": [{"k": "a", "v": i}] * (i % 3)} for i in range(9)],
+    "one object a list, one list for a reference": [
+        {"id": i, "tags": [{"k": "a"}] if i else [{"k": str(n)} for n in range(20)]} for i in range(5)
+    ],
+    "keys in another order": [*[{"id": 1, "at": {"x": 1, "y": 2}}] * 6, {"id": 2, "at": {"y": 2, "x": 1}}],
+    "records in rows, lists and records": [
+        {"id": i, "by": OWNER, "seen": [OWNER, {**OWNER, "login": "eve", "id": 8}], "in": {"id": i % 2, "by": OWNER}}
+        for i in range(6)
+    ],
+    "one object of addresses": {**REPO, "url": "https://api.forge.example/repos/ada/pad", "full_name": "ada/pad"},
+    "long texts": [{"id": i, "body": "\n".join(f'#1: {n} rows "{i}"' for n in range(40))} for i in range(8)],
+    "a map of maps": {f"k{i}": {f"m{j}": {"a": j, "b": [i]} for j in range(3)} for i in range(4)},
+    "coordinates": {"arcs": [[[n, -n], [n / 2, 1e-7]] for n in range(60)], "box": [1, 2.5]},
+}
+
+
+@pytest.mark.parametrize("document", WHOLE.values(), ids=WHOLE.keys())
+def test_lossless_candidates_give_documents_back(document: Any) -> None:
+    text = json.dumps(document, indent=1)
+    made = [c for c in COMPRESSOR.compress(text, Context()) if c.lossless]
+    assert made
+    for candidate in made:
+        assert COMPRESSOR.same(COMPRESSOR.decode(candidate.text), text)
+        assert len(candidate.text) < len(text)
 
 
 @pytest.mark.parametrize(

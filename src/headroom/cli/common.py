@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ import click
 
 from headroom.errors import InputError
 from headroom.marker import plural
-from headroom.model import BlockReport, Level
+from headroom.model import BlockReport, Level, Role
 from headroom.options import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,7 +25,7 @@ def read_input(file: str) -> str:
     try:
         raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
+        raise InputError(f"{file}: {error.strerror or error}") from error
     return raw.decode("utf-8", "surrogateescape")
 
 
@@ -34,14 +35,34 @@ def read_json(file: str) -> Any:
         return json.loads(read_input(file))
     except json.JSONDecodeError as error:
         raise InputError(f"{file}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise InputError(f"{file}: JSON nested too deeply") from error
 
 
-def write_text(text: str, final_newline: bool = False) -> None:
-    """Writes text to standard output byte for byte; a final newline only for a terminal's sake."""
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-    if final_newline and not text.endswith("\n"):
-        sys.stdout.buffer.write(b"\n")
-    sys.stdout.buffer.flush()
+def write_text(text: str) -> None:
+    """Writes text to standard output byte for byte; a final newline is added for a terminal only."""
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that stood in JSON, not a byte that isn't UTF-8
+        raw = text.encode("utf-8", "surrogatepass")
+    out = sys.stdout.buffer
+    out.write(raw)
+    if raw and not raw.endswith(b"\n") and sys.stdout.isatty():
+        out.write(b"\n")
+    out.flush()
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Says on a terminal's stderr what is going on, and takes it away again; silent where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    click.echo(f"{what} …", nl=False, err=True)
+    try:
+        yield
+    finally:
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def write_json(value: Any) -> None:
@@ -50,22 +71,37 @@ def write_json(value: Any) -> None:
 
 
 def engine_options(command: F) -> F:
-    """Adds a flag for every option of the engine that is a plain value."""
+    """Adds a flag and an environment variable for every option of the engine."""
+    kinds: dict[str, Any] = {"level": click.Choice([x.value for x in Level]), "query": str, "roles": _Roles()}
     for field in reversed(fields(Options)):
-        if not field.metadata["flag"] or field.name == "roles":
-            continue
-        kind: Any = {"level": click.Choice([level.value for level in Level]), "query": str}.get(field.name, int)
-        default = field.default.value if isinstance(field.default, Level) else field.default
+        default = field.default
+        if isinstance(default, Level):
+            default = default.value
+        elif isinstance(default, frozenset):
+            default = ",".join(sorted(role.value for role in default))
         command = click.option(
             field.metadata["flag"],
             field.name,
-            type=None if isinstance(default, bool) else kind,
+            type=None if isinstance(default, bool) else kinds.get(field.name, click.IntRange(min=0)),
             default=default,
             envvar=field.metadata["env"] or None,
+            show_envvar=True,
             show_default=default is not None,
             help=field.metadata["help"],
         )(command)
     return command
+
+
+class _Roles(click.ParamType):
+    """Roles with commas between them."""
+
+    name = "roles"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[Role]:
+        try:
+            return frozenset(Role(role.strip()) for role in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of {', '.join(role.value for role in Role)}", param, ctx)
 
 
 def origin_options(command: F) -> F:

@@ -14,9 +14,12 @@ from headroom.cli.common import (
     read_json,
     report_json,
     summary,
+    working,
     write_json,
     write_text,
 )
+from headroom.errors import InputError
+from headroom.marker import plural
 
 
 @click.command()
@@ -36,22 +39,23 @@ def command(file: str, messages: bool, as_json: bool, tool: str, path: str, **op
     if messages:
         _conversation(file, as_json, options)
         return
-    shell = options.pop("command")
-    result = api.compress_text(read_input(file), tool=tool, command=shell, path=path, **_given(options))
+    shell, text = options.pop("command"), read_input(file)
+    with working("compressing"):
+        result = api.compress_text(text, tool=tool, command=shell, path=path, **options)
     if as_json:
         write_json({"text": result.text, "ratio": result.ratio, **report_json(result.report)})
-    else:
-        write_text(result.text)
-        click.echo(summary(result.report), err=True)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name != "query" or value is not None}
+        return
+    write_text(result.text)
+    budget = options["budget"]
+    fits = budget is None or result.tokens_after <= budget
+    click.echo(summary(result.report) + ("" if fits else f"; {_unmet(budget)}"), err=True)
 
 
 def _conversation(file: str, as_json: bool, options: dict[str, Any]) -> None:
     options.pop("command")
-    result = api.compress(read_json(file), **options)
+    body = read_json(file)
+    with working("compressing"):
+        result = _named(file, body, options)
     if as_json:
         blocks = [report_json(report) for report in result.blocks]
         counts = {"tokens_before": result.tokens_before, "tokens_after": result.tokens_after, "ratio": result.ratio}
@@ -59,5 +63,18 @@ def _conversation(file: str, as_json: bool, options: dict[str, Any]) -> None:
         return
     write_json(result.messages)
     changed = sum(report.id is not None for report in result.blocks)
-    text = f"{result.tokens_before:,} → {result.tokens_after:,} tokens, {changed} of {len(result.blocks)} blocks changed"
-    click.echo(text if result.fits else f"{text}; the budget of {options['budget']:,} can't be met", err=True)
+    text = f"{result.tokens_before:,} → {plural(result.tokens_after, 'tokens')}"
+    text += f", {changed} of {plural(len(result.blocks), 'blocks')} changed"
+    click.echo(text if result.fits else f"{text}; {_unmet(options['budget'])}", err=True)
+
+
+def _named(file: str, body: Any, options: dict[str, Any]) -> api.CompressResult:
+    """The result, or an error that names the file."""
+    try:
+        return api.compress(body, **options)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+
+
+def _unmet(budget: int) -> str:
+    return f"the budget of {budget:,} can't be met without leaving out what has to stay"

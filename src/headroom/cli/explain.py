@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from headroom.ccr.memory import MemoryStore
-from headroom.cli.common import engine_options, origin_options, read_input, report_json, summary, write_json
+from headroom.cli.common import engine_options, origin_options, read_input, report_json, summary, working, write_json
 from headroom.hints import intent_of
-from headroom.marker import plural, span
-from headroom.model import Block, BlockReport, Context, Level, Role, ToolCall
+from headroom.marker import has_footer, looks_marked, plural, span
+from headroom.model import Block, BlockReport, Context, Role, ToolCall
 from headroom.options import Options
 from headroom.pipeline import Outcome, compress_blocks
 from headroom.router import sniff_all
@@ -22,24 +22,24 @@ _MOST_RANGES = 6
 @click.command()
 @click.argument("file", default="-")
 @click.option("--json", "as_json", is_flag=True, help="print the decision as JSON")
-@click.option("--rows", default=60, show_default=True, help="lines to print side by side, 0 for none")
+@click.option("--rows", type=click.IntRange(min=0), default=60, show_default=True, help="lines to show, 0 for none")
 @click.option("--full", is_flag=True, help="print all lines side by side")
 @origin_options
 @engine_options
-def command(
-    file: str, as_json: bool, rows: int, full: bool, tool: str, path: str, query: str | None, **options: Any
-) -> None:
+def command(file: str, as_json: bool, rows: int, full: bool, **options: Any) -> None:
     """Show what Headroom would make of FILE and why. Stores nothing.
 
     \b
     headroom explain app.log
     git diff | headroom explain --command "git diff"
     """
-    text, shell = read_input(file), options.pop("command")
+    text = read_input(file)
+    tool, shell, path = (options.pop(name) for name in ("tool", "command", "path"))
     call = ToolCall(tool, shell or path, shell, path)
-    wanted = Options.of(query=query or "", **options)
-    (outcome,) = compress_blocks([Block(text, (), Role.TOOL, call)], wanted, MemoryStore())
-    sniffed = sniff_all(text, Context(Level(wanted.level), query or "", call, intent_of(call)))
+    wanted = Options.of(**options)
+    with working("compressing"):
+        (outcome,) = compress_blocks([Block(text, (), Role.TOOL, call)], wanted, MemoryStore())
+        sniffed = sniff_all(text, Context(wanted.level, wanted.query or "", call, intent_of(call)))
     if as_json:
         tried = [{"compressor": t.compressor, "tokens": t.tokens, "lossless": t.lossless} for t in outcome.tried]
         sniffs = [{"compressor": c.name, "score": score} for score, c in sniffed]
@@ -56,7 +56,8 @@ def command(
 
 def _left_out(report: BlockReport) -> None:
     for o in report.omissions:
-        where = ", ".join(span(a, b) for a, b in o.ranges[:_MOST_RANGES]) + (" …" if len(o.ranges) > _MOST_RANGES else "")
+        where = ", ".join(span(a, b) for a, b in o.ranges[:_MOST_RANGES])
+        where += " …" if len(o.ranges) > _MOST_RANGES else ""
         inside = f" of {o.path}" if o.path else ""
         click.echo(f"left out    {plural(o.count, o.unit)}{f' ({where}{inside})' if where else ''}: {o.kind}")
 
@@ -77,7 +78,7 @@ def _side_by_side(text: str, outcome: Outcome, rows: int | None) -> None:
         for i, line in enumerate(before[:rows])
     )
     right = Text("\n", overflow="ellipsis", no_wrap=True).join(
-        Text(line[:300], style="yellow" if "[… " in line or line.startswith("[headroom:") else "") for line in after[:rows]
+        Text(line[:300], style="yellow" if looks_marked(line) or has_footer(line) else "") for line in after[:rows]
     )
     table = Table(expand=True, show_lines=False, padding=(0, 1))
     table.add_column(f"before: {outcome.report.tokens_before:,} tokens, {len(before):,} lines", ratio=1, no_wrap=True)
@@ -86,5 +87,3 @@ def _side_by_side(text: str, outcome: Outcome, rows: int | None) -> None:
     Console().print(table)
     if rows is not None and max(len(before), len(after)) > rows:
         click.echo(f"(first {rows} lines of each; --full prints all)")
-
-

@@ -38,9 +38,14 @@ def list_(limit: int, as_json: bool) -> None:
 
 @command.command()
 @click.argument("id")
-def show(id: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="print as JSON")
+def show(id: str, as_json: bool) -> None:
     """Print one original, byte for byte."""
-    write_text(default_store().get(id))
+    text = default_store().get(id)
+    if as_json:
+        write_json({"id": id, "text": text})
+    else:
+        write_text(text)
 
 
 @command.command()

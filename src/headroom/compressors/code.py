@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from headroom.interfaces import Sample
 from headroom.marker import omitted
 from headroom.model import Compressed, Context, Intent, Level, Omission
-from headroom.text.languages import CodeLanguage, by_lines, by_path, error_count, parse
+from headroom.text.code_signs import signs
+from headroom.text.languages import CodeLanguage, best_parse, by_name, by_path, error_count, parse
 from headroom.text.lines import sample, split_lines
 from headroom.text.outline import BODIES, COMMENTS, LITERALS, Fold, Outline
 from headroom.text.query import parse_query
@@ -23,7 +24,7 @@ _HUGE, _HUGE_SHARE = 200_000, 0.25  # characters: above this an outline is offer
 # What an agent reads it may soon quote: a read shows as much of the bodies as fits into this many characters.
 _READ_CHARS, _READ_SHARE = 4_000, 0.05
 _WORD = re.compile(r"\S+\.\w{1,4}\b")
-_MIN_CHARS, _TELLING, _SURE = 400, 0.12, 0.3
+_MIN_CHARS, _MIN_LINES, _MIN_SIGNS, _LIKELY, _SURE, _MAX_FOREIGN = 400, 4, 3, 0.13, 0.2, 12
 _WANTED_SHARE, _MAX_WANTED = 0.5, 12
 
 
@@ -34,20 +35,23 @@ class Code:
     content_type = "code"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        named = _named(context)
-        guess, share = by_lines(sample.lines)
-        if named is not None and (share > 0 or _indented(sample)):
-            return 0.85
-        if guess is None or share < _TELLING or sample.line_count < 6:
+        if sample.line_count < _MIN_LINES:
             return 0.0
-        return 0.85 if share >= _SURE else 0.6
+        seen = signs(sample.lines)
+        if seen.foreign * _MAX_FOREIGN > seen.lines:
+            return 0.0
+        if seen.signs >= _MIN_SIGNS and seen.share >= _LIKELY:
+            return 0.85 if seen.share >= _SURE else 0.7
+        if seen.signs >= _MIN_SIGNS and seen.share * 2 >= _LIKELY and seen.closed * 2 >= seen.lines:
+            return 0.7
+        return 0.85 if seen.signs and _named(context) is not None else 0.0
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if len(text) < _MIN_CHARS or context.level is Level.LOSSLESS:
             return
         if context.level is Level.BALANCED and len(text) < _HUGE:
             return
-        language = _named(context) or by_lines(sample(text).lines)[0]
+        language = _named(context) or by_name(signs(sample(text).lines).language)
         if language is not None and (form := _outlined(text, language, context)) is not None:
             yield form
 
@@ -59,20 +63,18 @@ class Code:
 
 
 def _named(context: Context) -> CodeLanguage | None:
-    """The language of the one file that the call names."""
+    """The language of the one file that the call reads."""
+    if context.intent is not Intent.READ:
+        return None
     if context.call.path:
         return by_path(context.call.path)
     found = {language for word in _WORD.findall(context.call.command) if (language := by_path(word)) is not None}
     return found.pop() if len(found) == 1 else None
 
 
-def _indented(sample: Sample) -> bool:
-    return sum(line[:1] in " \t" for line in sample.lines) * 4 > len(sample.lines)
-
-
 def _outlined(text: str, language: CodeLanguage, context: Context) -> Compressed | None:
     lines = split_lines(text)
-    root = parse(text, language).root_node
+    root, language = best_parse(text, language)
     scores = parse_query(context.query).scores(text, lines)
     wanted, budget = _wanted(scores), _budget(text, context)
     errors = error_count(root)

@@ -95,19 +95,23 @@ class _Folder:
 
     def _fold_passes(self) -> set[int]:
         """Leave out what passed, but for the first and the slowest; counts by file where lines name one."""
-        passed = passes(self.text)
-        if passed is None:
+        outcome = passes(self.text)
+        if outcome is None:
             return set()
-        lines = self.lines
-        hits = [i for i, line in enumerate(lines) if passed(line) and not self.failing[i]]
-        if not hits:
-            return set()
-        timed = [i for i in hits if "s)" in lines[i] or "s]" in lines[i]]
+        lines, result = self.lines, self.result
+        hits = {i: said for i, line in enumerate(lines) if (said := outcome(line)) and not self.failing[i]}
+        passed = [i for i, said in hits.items() if said == "passed"]
+        timed = [i for i in passed if "s)" in lines[i] or "s]" in lines[i]]
         slowest = max(timed, key=lambda i: (quantity(lines[i]) or 0.0, -i), default=-1)
-        for i in hits:
-            if i not in self.wanted and i not in (hits[0], slowest):
+        keep = self.wanted | {slowest, *passed[:1]}
+        for i, said in hits.items():
+            if i in keep:
+                continue
+            if said == "started":
+                result.of[i] = result.reason(Why("starts of tests", "test starts", one="test start"))
+            else:
                 where = _TEST_FILE.match(lines[i])
-                self.result.of[i] = self.result.reason(
+                result.of[i] = result.reason(
                     Why("passed tests", f"passed in {where.group(1)}" if where else "passed")
                 )
         return set(hits)

@@ -25,10 +25,13 @@ class _Parts:
     columns: dict[str, Column]
 
 
-def simplify(layout: Layout, rows: Sequence[Cells]) -> tuple[Layout, list[Column]]:
-    """The same rows with constant cells in the layout's text and equal columns under one name."""
+def simplify(layout: Layout, rows: Sequence[Cells], intact: str = "") -> tuple[Layout, list[Column]]:
+    """The same rows with constant cells in the layout's text and equal columns under one name.
+
+    The cells of the column `intact` are not cut.
+    """
     columns = list(zip(*rows, strict=True))
-    return _drop_constants(*_merge_copies(*_taken_apart(layout, columns)))
+    return _drop_constants(*_merge_copies(*_taken_apart(layout, columns, intact)))
 
 
 def join_words(layout: Layout, columns: list[Column], apart: Collection[str] = ()) -> tuple[Layout, list[Column]]:
@@ -68,7 +71,7 @@ def no_prose(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
     return out
 
 
-def _taken_apart(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Column]]:
+def _taken_apart(layout: Layout, columns: list[Column], intact: str) -> tuple[Layout, list[Column]]:
     """Columns that are printed once and not padded, cut where their cells have something in common.
 
     Short lists and names of few words (`app.py`) stay whole: they are quoted as they are. Of others at least half of the
@@ -81,7 +84,7 @@ def _taken_apart(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Co
     padded = {slot.name for slot in layout.slots if slot.width}
     for name, column in zip(layout.names, columns, strict=True):
         long = len(column) >= _MIN_ROWS and sum(len(column[i]) for i in spread(len(column), 8)) >= _MIN_CUT
-        if not long or uses[name] > 1 or name in padded or column.count(column[0]) == len(column):
+        if not long or name == intact or uses[name] > 1 or name in padded or column.count(column[0]) == len(column):
             continue
         cut = _by_words(name, column, by_name, whole) or _by_start(name, column) or _by_ending(name, column, by_name)
         if cut is not None:

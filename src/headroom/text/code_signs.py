@@ -33,12 +33,14 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("type", r"type \w+(?:\[.*\])? (?:struct|interface|func|map|\[\]|\*?[\w.]+$)", "go"),
     ("type", r"type \w+(?:<.*>)? =", "typescript rust"),
     ("if for switch defer go", r"if err (?:!=|:?=) .*\{$|(?:for|if|switch) .*:= .*\{$|(?:defer|go) [\w.]+\(", "go"),
-    ("var const", r"(?:var|const) (?:\(|\w+ (?:= )?[\w.*\[\]\"]+.*[^;])$", "go"),
+    ("var const", r"(?:var|const) \($|var \w+ [\w.*\[\]]+(?: = .*[^;])?$", "go"),
     ("export", r"export (?:default |async |declare |abstract )*(?:interface|type|enum|namespace)\b", "typescript"),
     ("export", r"export (?:default |async |declare |abstract )*(?:function|class|const|let|var|\{|\*)", "javascript typescript"),
     ("interface enum", r"(?:interface|enum) \w+.*\{$", "typescript java"),
     ("readonly declare namespace abstract", r"(?:readonly|declare|namespace|abstract) \w+.*[;{(]$", "typescript"),
+    ("const let var", r"(?:const|let|var) \w+: [\w<{(\[]", "typescript rust"),
     ("const let var", r"(?:const|let|var) (?:\w+|[{\[].*|\{)(?:: [^=]+)?(?: =.*|;|,)?$", "javascript typescript"),
+    ("function", r"function \w+.*\): .*\{$", "typescript"),
     ("function function*", r"function\*? ?\w*(?:<.*>)?\(.*[{(,]$", "javascript typescript"),
     ("throw", r"throw new \w+.*[;(]$", "javascript typescript java"),
     ("'use \"use", r"['\"]use strict['\"];?$", "javascript"),
@@ -53,7 +55,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("public: private: protected:", r"\w+:$", "cpp"),
     ("#include #define #ifndef #ifdef #endif #pragma #undef", r"#(?:include ?[<\"]|define \w|ifn?def \w|endif|pragma \w|undef \w)", "c cpp"),
     ("static extern const unsigned void int char bool long double float size_t",
-     r"(?:(?:static|extern|const|inline|unsigned|struct|\w+_t|void|int|char|bool|long|double|float|\w+)[ *]+)+\w+(?:\(.*|\[.*|;| =.*)$", "c cpp java"),
+     r"(?:\w+[ *]+)+\w+(?:\(.*|\[.*|;| =.*)$", "c cpp java"),
     ("struct typedef enum union", r"(?:typedef )?(?:struct|enum|union)\b.*[{;]$|typedef .*;$", "c cpp rust"),
     ("namespace using virtual explicit friend constexpr inline auto",
      r"namespace [\w:]*(?: ?\{)?$|using [\w: ]+(?:;| =.*)$|(?:virtual|explicit|friend|constexpr|inline|auto) .*[;{(,)]$", "cpp"),
@@ -75,17 +77,21 @@ _PREFIXED = (
 _FIRST = frozenset(prefix[:2] for prefix, _ in _PREFIXED)
 _COMMENT = ("//", "/*", "*", "#", '"""', "--")
 # What code has at most in passing, and what holds code among other things has everywhere.
-_FOREIGN = re.compile(r"@@ -\d|diff --git |\+\+\+ |--- [ab]/|```|={6,}|_{6,}|Traceback \(most|E   |> {2,}|\$ |<[a-z!/?][\w-]*[ >]")
-_FOREIGN_START = frozenset("@d+-`=_TE>$<")
-_ENOUGH = 40  # code lines that settle the matter
+_FOREIGN = re.compile(r"@@ -\d|diff --git |\+\+\+ |--- [ab]/|```|={6,}|_{6,}|Traceback \(most|E   |> {2,}|\$ ")
+_FOREIGN_START = frozenset("@d+-`=_TE>$")
+_ENOUGH, _NEVER = 40, 60  # lines that settle the matter: with many signs, with next to none
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """How many lines could be code, how many of them are signs of a language, and the language they speak of most."""
+    """How many lines could be code, how many of them are signs of a language, and the language they speak of most.
+
+    `closed` counts lines that end as statements and blocks do, `foreign` those of diffs, transcripts and search results.
+    """
 
     lines: int
     signs: int
+    closed: int
     foreign: int
     language: str
 
@@ -97,7 +103,7 @@ class Signs:
 def signs(lines: Iterable[str]) -> Signs:
     """The signs among the first lines that are neither blank nor comments."""
     votes: dict[str, int] = {}
-    count = found = foreign = 0
+    count = found = closed = foreign = 0
     for line in lines:
         words = line.split(None, 1)
         if not words:
@@ -110,13 +116,14 @@ def signs(lines: Iterable[str]) -> Signs:
                 votes[name] = votes.get(name, 0) + (3 if len(languages) == 1 else 1)
         elif first.startswith(_COMMENT):
             continue
-        elif first[0] in _FOREIGN_START and _FOREIGN.match(line):
+        elif first[0] in _FOREIGN_START and _FOREIGN.match(line) or first[-1] == ":" and ":" in first[:-1]:
             foreign += 1
         count += 1
-        if count >= _ENOUGH and found * 3 >= count:
+        closed += line[-1] in ";{}"
+        if count >= _ENOUGH and (found * 3 >= count or count >= _NEVER and found * 20 < count):
             break
     best = max(votes, key=lambda name: votes[name]) if votes else ""
-    return Signs(count, found, foreign, best)
+    return Signs(count, found, closed, foreign, best)
 
 
 def _languages(first: str, line: str) -> tuple[str, ...]:

@@ -1,18 +1,31 @@
-"""Extracts: which pieces of a text stay, and the text with a marker at the place of each gap."""
+"""Extracts of written texts: which sentences stay, and the text with a marker at the place of each gap.
+
+Several texts that belong together (the passages of one search result) are weighed as one: what one of them says needs no
+repeating in the next, and where one answers the question the others can do with less.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headroom.marker import omitted
-from headroom.model import Compressed, Omission
-from headroom.text.passages import label_of
-from headroom.text.sentences import Piece
+from headroom.model import Context, Intent, Level, Omission
+from headroom.text.lines import sample, split_lines
+from headroom.text.passages import label_of, questions_of
+from headroom.text.query import parse_query
+from headroom.text.sentences import Piece, pieces_of, reads_like_prose
 from headroom.text.worth import Worth
 
 _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
 _SURE, _MAX_ANSWERS = 0.6, 12
+_MIN_PASSAGES, _MIN_SENTENCES, _MIN_CHARS = 3, 4, 320
+# A string in a JSON list of records is a retrieved passage where its key says so.
+_PASSAGE_PATH = re.compile(
+    r"\[\d+\](?:\.\w+)?\.(?:text|(?:page_)?content|passage|chunk|snippet|body|document|context|excerpt|summary)\Z"
+)
+_LITTLE = "those that say least for their length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,101 +36,177 @@ class Shares:
     asked: float
 
 
-def chosen_pieces(pieces: Sequence[Piece], worth: Worth, share: float) -> list[bool]:
+_RETRIEVED = {Level.BALANCED: Shares(0.54, 0.40), Level.AGGRESSIVE: Shares(0.36, 0.28)}
+_UNKNOWN = {Level.BALANCED: Shares(0.86, 0.70), Level.AGGRESSIVE: Shares(0.50, 0.40)}
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A text with markers for what is missing, and what that is (line ranges of the text itself)."""
+
+    text: str
+    omissions: tuple[Omission, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """All pieces of all texts, which of them stay, the earlier pieces that others repeat, and the passages' names."""
+
+    pieces: list[Piece]
+    kept: list[bool]
+    source: dict[int, int]
+    names: dict[int, str]
+
+    def shown_before(self, i: int) -> bool:
+        """Whether the piece repeats one that stays."""
+        return i in self.source and self.kept[self.source[i]]
+
+
+def written(texts: Sequence[str]) -> list[bool]:
+    """Which of the texts are long enough and language enough for an extract."""
+    return [len(t) >= _MIN_CHARS and reads_like_prose(sample(t).lines) > 0 for t in texts]
+
+
+def extracts(texts: Sequence[str], names: Sequence[str], context: Context, share: float | None = None) -> list[Extract | None]:
+    """An extract of each text, None where nothing can go; `names` says what to call each text in the others' markers.
+
+    `share` lowers the part of the sentences that stays. Nothing at level `lossless`. Linear in the texts.
+    """
+    if context.level is Level.LOSSLESS:
+        return [None] * len(texts)
+    pieces: list[Piece] = []
+    spans, called = [], {}
+    for text, name in zip(texts, names, strict=True):
+        first, passage = len(pieces), pieces[-1].passage + 1 if pieces else 0
+        called[passage] = name
+        pieces += pieces_of(split_lines(text), passage)
+        spans.append((first, len(pieces)))
+    if sum(p.free for p in pieces) < _MIN_SENTENCES:
+        return [None] * len(texts)
+    question, own = questions_of(context.query, texts[0])
+    worth = Worth.of(pieces, parse_query(question), parse_query(own))
+    limit = _share(context, pieces[-1].passage, worth.asked)
+    kept = _kept(pieces, worth, limit if share is None else min(limit, share))
+    chosen = _Chosen(pieces, kept, worth.source, _passage_names(pieces, called))
+    return [None if all(kept[a:b]) else _rendered(chosen, a, b) for a, b in spans]
+
+
+def _share(context: Context, passages: int, asked: bool) -> float:
+    """The part of the sentences that stays: less where the text is the answer to a search."""
+    among_others = _PASSAGE_PATH.search(context.path) is not None
+    retrieved = among_others or passages >= _MIN_PASSAGES or context.intent in (Intent.SEARCH, Intent.FETCH)
+    shares = (_RETRIEVED if retrieved else _UNKNOWN)[context.level]
+    return shares.asked if asked else shares.plain
+
+
+def _kept(pieces: Sequence[Piece], worth: Worth, share: float) -> list[bool]:
     """Which pieces stay: fixed ones, the floor, then sentences by worth until `share` of their characters is reached."""
-    chosen = [not p.free and i not in worth.source for i, p in enumerate(pieces)]
+    kept = [not p.free and i not in worth.source for i, p in enumerate(pieces)]
     free = [i for i, p in enumerate(pieces) if p.free and i not in worth.source]
     left = share * sum(len(p.text) for p in pieces if p.free)
     floor = _floor(pieces, free, worth)
-    for i in (*floor, *sorted(free, key=lambda i: (-worth.density[i], i))):
-        if not chosen[i] and (left > 0 or i in floor):
-            chosen[i] = True
+    for i in floor:
+        kept[i] = True
+        left -= len(pieces[i].text)
+    for i in sorted(free, key=lambda i: (-worth.density[i], i)):
+        if left <= 0:
+            break
+        if not kept[i]:
+            kept[i] = True
             left -= len(pieces[i].text)
-    _close_small_gaps(pieces, chosen, worth.source)
-    return chosen
+    _close_small_gaps(pieces, kept)
+    return kept
 
 
-def _floor(pieces: Sequence[Piece], free: Sequence[int], worth: Worth) -> dict[int, None]:
-    """The first and the last sentence of the text, and what answers the question with its neighbours."""
-    floor: dict[int, None] = dict.fromkeys((free[0], free[-1]))
+def _floor(pieces: Sequence[Piece], free: Sequence[int], worth: Worth) -> list[int]:
+    """The first and the last sentence, and what answers the question best with the sentences around it."""
     answers = sorted((i for i in free if worth.match[i] >= _SURE), key=lambda i: (-worth.match[i], i))[:_MAX_ANSWERS]
-    if not worth.asked:
-        return floor | dict.fromkeys(answers)
-    for i in answers:
-        for near in (i, i - 1, i + 1):
-            if 0 <= near < len(pieces) and pieces[near].free and pieces[near].passage == pieces[i].passage:
-                floor[near] = None
-    return {i: None for i in floor if i not in worth.source}
+    floor = {free[0], free[-1], *answers}
+    if worth.asked:
+        for i in answers:
+            around = (k for k in (i - 1, i + 1) if 0 <= k < len(pieces))
+            floor |= {k for k in around if pieces[k].free and pieces[k].passage == pieces[i].passage}
+    return sorted(i for i in floor if i not in worth.source)
 
 
-def _close_small_gaps(pieces: Sequence[Piece], chosen: list[bool], source: dict[int, int]) -> None:
-    """Keeps what is shorter than the marker that would stand for it; shows the source of what refers to it."""
+def _close_small_gaps(pieces: Sequence[Piece], kept: list[bool]) -> None:
+    """Keeps what is shorter than the marker that would stand for it."""
     i = 0
     while i < len(pieces):
-        j = i
-        size = 0
-        while j < len(pieces) and (not chosen[j] or (j > i and not pieces[j].text)):
+        j, size = i, 0
+        while j < len(pieces) and not kept[j] and pieces[j].passage == pieces[i].passage:
             size += len(pieces[j].text) + 1
             j += 1
-        if i < j and size < _MIN_GAP:
-            chosen[i:j] = [True] * (j - i)
+        if size < _MIN_GAP:
+            kept[i:j] = [True] * (j - i)
         i = max(j, i + 1)
 
 
-def rendered(name: str, pieces: Sequence[Piece], chosen: Sequence[bool], source: dict[int, int]) -> Compressed:
-    """The extract. Each run of missing pieces is one marker at its place; blank lines inside a gap go with it."""
-    many_lines = pieces[-1].last > 0
-    headers = _headers(pieces)
+def _passage_names(pieces: Sequence[Piece], called: dict[int, str]) -> dict[int, str]:
+    """What each passage is called in markers: by its printed header, or by the name of its text."""
+    names = {passage: name for passage, name in called.items() if name}
+    for p in pieces:
+        if p.passage not in names and not p.free and p.text.strip():
+            names[p.passage] = label_of(p.text)
+    return names
+
+
+def _rendered(chosen: _Chosen, start: int, stop: int) -> Extract:
+    """One text. Each run of missing pieces is one marker at its place; blank lines inside a gap go with it."""
+    pieces, kept = chosen.pieces, chosen.kept
     out: list[str] = []
     lost: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
-    i = 0
-    while i < len(pieces):
-        if chosen[i]:
-            out.append(_joint(pieces, i, out) + pieces[i].text)
+    i = start
+    while i < stop:
+        out.append("" if not out or pieces[i].inline else "\n")
+        if kept[i]:
+            out.append(pieces[i].text)
             i += 1
             continue
-        j = _gap_end(pieces, chosen, source, i)
-        gone = [k for k in range(i, j) if not chosen[k]]
+        end = _gap_end(chosen, i, stop)
+        gone = [k for k in range(i, end) if not kept[k]]
+        first, last = pieces[gone[0]].line + 1, pieces[gone[-1]].last + 1
         unit, count = _counted(pieces, gone)
-        where = (pieces[gone[0]].line + 1, pieces[gone[-1]].last + 1)
-        again = all(k in source and chosen[source[k]] for k in gone)
-        kind = _same_as(pieces, gone, source, headers) if again else ""
-        mark = omitted(count, unit, (where,) if many_lines else (), kind)
-        out.append(_joint(pieces, i, out) + mark)
-        if pieces[j - 1].text == "":
+        again = chosen.shown_before(i)
+        where = ((first, last),) if pieces[stop - 1].last else ()
+        out.append(omitted(count, unit, where, _same_as(chosen, gone) if again else ""))
+        if not pieces[end - 1].text and end < stop:
             out.append("\n")
-        elif j < len(pieces) and pieces[j].inline:
+        elif end < stop and pieces[end].inline:
             out.append(" ")
-        reported = ("repeated" if again else "sentences that say least for their length", unit)
-        lost.setdefault(reported, []).append((count, *where))
-        i = j
-    omissions = tuple(
-        Omission(kind, sum(n for n, _, _ in gaps), unit, tuple((a, b) for _, a, b in gaps))
+        lost.setdefault(("repeated" if again else _LITTLE, unit), []).append((count, first, last))
+        i = end
+    omissions = (
+        Omission(kind, sum(n for n, _, _ in gaps), unit, _joined_ranges([(a, b) for _, a, b in gaps]))
         for (kind, unit), gaps in lost.items()
     )
-    return Compressed("".join(out), name, False, omissions)
+    return Extract("".join(out), tuple(omissions))
 
 
-def _joint(pieces: Sequence[Piece], i: int, out: list[str]) -> str:
-    """What stands between a piece and what was written before it."""
-    return "" if not out or pieces[i].inline else "\n"
+def _joined_ranges(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Ranges in order, those on the same line as one."""
+    out: list[tuple[int, int]] = []
+    for first, last in ranges:
+        if out and first <= out[-1][1]:
+            out[-1] = (out[-1][0], max(last, out[-1][1]))
+        else:
+            out.append((first, last))
+    return tuple(out)
 
 
-def _gap_end(pieces: Sequence[Piece], chosen: Sequence[bool], source: dict[int, int], i: int) -> int:
-    """The end of the gap that opens at `i`: over blank lines, of one unit, of repeats or of other sentences."""
-    shown = i in source and chosen[source[i]]
-    j = end = i + 1
-    while j < len(pieces):
-        if not chosen[j]:
-            if pieces[j].free != pieces[i].free or (j in source and chosen[source[j]]) != shown:
+def _gap_end(chosen: _Chosen, start: int, stop: int) -> int:
+    """The end of the gap that opens at `start`: of one unit, all repeats or none, over blank lines between and after."""
+    pieces, shown = chosen.pieces, chosen.shown_before(start)
+    end = at = start + 1
+    while at < stop:
+        if not chosen.kept[at]:
+            if pieces[at].free != pieces[start].free or chosen.shown_before(at) != shown:
                 break
-            end = j + 1
-        elif pieces[j].text or pieces[j].free:
+            end = at + 1
+        elif pieces[at].text.strip():
             break
-        elif end == j:
-            end = j + 1
-        j += 1
-    return end
+        at += 1
+    return end + 1 if end < stop and not pieces[end].inline and not pieces[end].text.strip() else end
 
 
 def _counted(pieces: Sequence[Piece], gone: Sequence[int]) -> tuple[str, int]:
@@ -126,17 +215,9 @@ def _counted(pieces: Sequence[Piece], gone: Sequence[int]) -> tuple[str, int]:
     return "lines", sum(pieces[k].last - pieces[k].line + 1 for k in gone)
 
 
-def _headers(pieces: Sequence[Piece]) -> dict[int, str]:
-    """The header of each passage."""
-    headers: dict[int, str] = {}
-    for p in pieces:
-        if p.passage and not p.free and p.passage not in headers:
-            headers[p.passage] = p.text
-    return headers
-
-
-def _same_as(pieces: Sequence[Piece], gone: Sequence[int], source: dict[int, int], headers: dict[int, str]) -> str:
-    """Where the repeated text is shown: the passages by name, nearest words otherwise."""
-    shown = sorted({pieces[source[k]].passage for k in gone})
-    names = [label_of(headers[p]) for p in shown if p in headers and p != pieces[gone[0]].passage]
+def _same_as(chosen: _Chosen, gone: Sequence[int]) -> str:
+    """Where repeated text is shown: the passages by name."""
+    here = chosen.pieces[gone[0]].passage
+    shown = sorted({chosen.pieces[chosen.source[k]].passage for k in gone})
+    names = [chosen.names[p] for p in shown if p in chosen.names and p != here]
     return f"same as in {', '.join(names)}" if names and len(names) == len(shown) <= 3 else "the same as shown above"

@@ -116,12 +116,12 @@ def _expand(name: str, values: list[Any], out: list[Column], depth: int) -> None
                 below = [MISSING if f is None else f.get(key, MISSING) for f in fitting]
                 _expand(dotted(name, key), below, out, depth + 1)
             return
-    elif list in types and types <= {list, Missing, type(None)}:
+    elif list in types and types <= {list, Missing, type(None), Ref}:
         lists = [v for v in values if type(v) is list]
         items = [item for v in lists for item in v]
         if items and set(map(type, items)) == {dict}:
             if max(map(len, lists)) == 1 and _shared(items) and depth < MAX_DEPTH:
-                if any(v is not MISSING and not v for v in values):
+                if any(v is not MISSING and (type(v) is not list or not v) for v in values):
                     out.append(Column(name, [MISSING if type(v) is list and v else v for v in values]))
                 _expand(f"{name}[0]", [v[0] if type(v) is list and v else MISSING for v in values], out, depth + 1)
                 return
@@ -145,7 +145,9 @@ def _shared(objects: list[dict[str, Any]]) -> tuple[list[str], set[Shape]] | Non
     fit = sum(counts[shape] for shape in fitting)
     filled = sum(len(shape) * counts[shape] for shape in fitting)
     fitting.discard(())
-    return (order, fitting) if order and fit >= _ORDERLY * len(objects) and filled >= _DENSE * len(order) * fit else None
+    if not order or fit < _ORDERLY * len(objects) or filled < _DENSE * len(order) * fit:
+        return None
+    return order, fitting
 
 
 def _schema(values: list[Any], depth: int) -> Schema | None:

@@ -167,9 +167,9 @@ def tuples(value: Any, schema: Schema | None) -> str:
     if schema is not None and schema.many and type(value) is list:
         one = Schema(False, schema.fields)
         return "[" + ",".join([tuples(item, one) for item in value]) + "]"
-    if schema is not None and not schema.many and type(value) is dict:
-        if [k for k, _ in schema.fields if k in value] == list(value):
-            return "[" + ",".join([tuples(value.get(k, MISSING), sub) for k, sub in schema.fields]) + "]"
+    alike = schema is not None and not schema.many and type(value) is dict
+    if schema is not None and alike and [k for k, _ in schema.fields if k in value] == list(value):
+        return "[" + ",".join([tuples(value.get(k, MISSING), sub) for k, sub in schema.fields]) + "]"
     return "" if value is MISSING else inline(value)
 
 

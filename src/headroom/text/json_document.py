@@ -15,7 +15,7 @@ from typing import Any
 from headroom.text.json_columns import dotted, read_head
 from headroom.text.json_compact import Reader, Ref, Shown, inline, laid_out
 from headroom.text.json_read import MAX_DEPTH, escape_surrogates, minified_document, path_step
-from headroom.text.json_records import Records, extract, resolve
+from headroom.text.json_records import LONG_LIST, Records, extract, resolve
 from headroom.text.json_relations import text_of
 from headroom.text.json_table import Table, read_table, table_of
 
@@ -113,17 +113,22 @@ class _Writer:
             rows, word = [{literal: k, **v} for k, v in value.items()], "entries"
         table = self.known.get(id(value))
         if table is None:
-            texts = len(self.texts)
-            rows = [self.lifted(row, f"{path}[{i}]") for i, row in enumerate(rows)] if self.lift else rows
+            texts, tables = len(self.texts), len(self.tables)
+            if self.lift:
+                steps = map(path_step, value) if word == "entries" else (f"[{i}]" for i in range(len(rows)))
+                rows = [self.lifted(row, path + step) for row, step in zip(rows, steps, strict=True)]
             table = table_of(rows, literal)
             if table is None or (len(rows) <= _FEW and _longer(table, value)):
-                del self.texts[texts:]
+                del self.texts[texts:], self.tables[tables:]
                 return None
-            if len(self.texts) == texts:
+            if (len(self.texts), len(self.tables)) == (texts, tables):
                 self.known[id(value)] = table
+        else:
+            tables = len(self.tables)
         number = self.number()
         lines = table.lines if self.thin is None else self.thin(table, path, word)
-        self.tables.append(_section(number, f"{len(table.lines)} {word}", table, lines, f" of {path}"))
+        section = _section(number, f"{len(table.lines)} {word}", table, lines, f" of {path}")
+        self.tables.insert(tables, section)  # before the tables of lists inside its rows
         return Ref(number)
 
     def object(self, value: Any, path: str) -> Ref | None:
@@ -132,17 +137,17 @@ class _Writer:
             return None
         if sum(type(v) is str and "://" in v for v in value.values()) < _ADDRESSES:
             return None
-        texts = len(self.texts)
+        texts, tables = len(self.texts), len(self.tables)
         table = table_of([self.lifted(value, path) if self.lift else value])
         if table is None or _longer(table, value):
-            del self.texts[texts:]
+            del self.texts[texts:], self.tables[tables:]
             return None
         number = self.number()
-        self.tables.append(_section(number, "1 object", table, table.lines, f" at {path}"))
+        self.tables.insert(tables, _section(number, "1 object", table, table.lines, f" at {path}"))
         return Ref(number)
 
     def lifted(self, value: Any, path: str) -> Any:
-        """The value with references in place of its long texts; the same object where it has none."""
+        """The value with references in place of its long texts and lists; the same object where it has none."""
         kind = type(value)
         if kind is str or kind is Shown:
             return self.text(value, path)
@@ -150,6 +155,8 @@ class _Writer:
             made = {k: self.lifted(v, path + path_step(k)) if _may_lift(v) else v for k, v in value.items()}
             return value if all(map(_is, made.values(), value.values())) else made
         if kind is list:
+            if len(value) >= LONG_LIST and type(value[0]) is dict and (table := self.table(value, path)) is not None:
+                return table
             items = [self.lifted(v, f"{path}[{i}]") if _may_lift(v) else v for i, v in enumerate(value)]
             return value if all(map(_is, items, value)) else items
         return value
@@ -186,8 +193,8 @@ class Document:
     """
 
     def __init__(self, value: Any, lines: bool, lift: bool = True, like: Document | None = None) -> None:
-        self.frame, self.records = extract(value, 1)
-        self.lines, self.lift = lines, lift
+        self.frame, self.records, long_lists = extract(value, 1)
+        self.lines, self.lift = lines, lift or long_lists > 1
         # A document that shares parts with this one, none of them rewritten to references, shares their tables.
         self.known: dict[int, Table] = {} if like is None or like.records or self.records else like.known
         self.longest = 0  # rows of the longest table, once written

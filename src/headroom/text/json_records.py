@@ -12,6 +12,7 @@ from headroom.text.json_read import MAX_DEPTH, Pairs
 from headroom.text.json_relations import text_of
 
 _MIN_SAVED, _MIN_SIZE, _REPEATS, _MAX_KEY, _SERIES = 3, 40, 1.4, 60, 500
+LONG_LIST = 16  # of objects, from which a list inside a row is a table of its own
 _NAMES = ("login", "full_name", "username", "slug", "email", "name", "key", "code", "id", "number", "title")
 _KEY = re.compile(r"(?:id|name|key|login|slug|code|email|title|number|arn|url|uri|href|path|sha|hash|ref)$", re.I)
 _CONTAINERS = frozenset((dict, list, Pairs))
@@ -35,6 +36,7 @@ class _Census:
         self.first: dict[int, Any] = {}
         self.of: dict[int, int] = {}
         self.shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.long_lists = 0
 
     def token(self, value: Any, depth: int = 0) -> int:
         if depth > MAX_DEPTH:
@@ -42,6 +44,8 @@ class _Census:
         kind = type(value)
         pairs = kind is Pairs
         items = value.values() if kind is dict else [v for _, v in value] if pairs else value
+        if kind is list and len(value) >= LONG_LIST and type(value[0]) is dict:
+            self.long_lists += 1
         if kind is list and len(value) > _SERIES and _is_series(value):
             return -id(value)  # the rows of a long table are no records; a negative number is no other token
         below = items
@@ -59,10 +63,10 @@ class _Census:
         return known
 
 
-def extract(value: Any, first_section: int) -> tuple[Any, list[Records]]:
-    """The value with references in place of repeated objects, and the records they point at."""
+def extract(value: Any, first_section: int) -> tuple[Any, list[Records], int]:
+    """The value with references in place of repeated objects, the records they point at, the number of long lists."""
     if type(value) not in _CONTAINERS:
-        return value, []
+        return value, [], 0
     census = _Census()
     census.token(value)
     shapes: dict[tuple[str, ...], list[int]] = {}
@@ -80,8 +84,8 @@ def extract(value: Any, first_section: int) -> tuple[Any, list[Records]]:
         for token in tokens:
             pools[token] = records, text_of(census.first[token][key]) or ""
     if not made:
-        return value, []
-    return _Rewrite(census, pools).value(value, top=True), made
+        return value, [], census.long_lists
+    return _Rewrite(census, pools).value(value, top=True), made, census.long_lists
 
 
 def _is_series(value: list[Any]) -> bool:

@@ -10,7 +10,7 @@ import re
 
 _NAME = rb"[A-Z][A-Z0-9_]{2,}"
 _ARGUMENTS = rb"\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)"
-_TYPE = rb"(?:[A-Za-z_][\w:]*(?:<[^;{}()\n]*>)?[ \t*&]+){1,5}\n?"
+_TYPE = rb"(?:[A-Za-z_][\w:]*(?:<[^;{}()\n]*>)?(?:[ \t*&]+|\n)){1,5}"
 _MACRO = re.compile(
     # a line of its own, with arguments or at the margin, where no expression is open
     rb"^(?<![,(=+\-*/|&?\\]\n)(?:[ \t]*" + _NAME + _ARGUMENTS + rb"|" + _NAME + rb")[ \t]*\r?$"

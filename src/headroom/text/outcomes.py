@@ -13,12 +13,14 @@ _PASS_STARTS: tuple[tuple[str, str], ...] = (
     ("√", "√ "),
     ("ok ", r"ok \d+\b(?!.*# ?(?:skip|todo|SKIP|TODO))"),
     ("--- PASS", "--- PASS: "),
-    ("=== ", "=== (?:RUN|PAUSE|CONT|NAME) "),
     (" OK ]", r"\[ +OK \] "),
-    ("[ RUN ", r"\[ RUN +\] "),
     ("PASS", r"PASS(?:ED)?:? \S"),
     ("Passed", r"\d+/\d+ Test +#\d+: .* Passed +\d"),
     ("Passed", r"Passed \S.*\[[^\]]*\]\r?$"),
+)
+_TEST_STARTS: tuple[tuple[str, str], ...] = (
+    ("=== ", "=== (?:RUN|PAUSE|CONT|NAME) "),
+    ("[ RUN ", r"\[ RUN +\] "),
 )
 # marks that other tools print before any item that is done; they are passes where a test runner sums up
 _MARKS = "✔✓√"
@@ -85,26 +87,32 @@ def without_times(lines: Sequence[str]) -> Sequence[str]:
     return [_TIME.sub("", line, count=1) for line in lines]
 
 
-def passes(text: str) -> Callable[[str], bool] | None:
-    """A test for lines that only say that something passed; None when the text holds no such line's word."""
-    starts = [shape for word, shape in _PASS_STARTS if word in text]
-    if any(shape[0] in _MARKS for shape in starts) and not _SUMMED_UP.search(text):
-        starts = [shape for shape in starts if shape[0] not in _MARKS]
-    ends = [(word, re.compile(shape).match) for word, shape in _PASS_ENDS if word in text]
-    if not starts and not ends:
-        return None
-    start = re.compile(rf"\s*(?:{'|'.join(starts)})").match if starts else None
+def passes(text: str) -> Callable[[str], str] | None:
+    """What a line says and nothing else: "passed", "started" (a test), "" for other lines.
 
-    def passed(line: str) -> bool:
-        if start is not None and start(line) is not None:
-            return True
+    None when the text holds none of the words that runners use for that.
+    """
+    passed = [shape for word, shape in _PASS_STARTS if word in text]
+    if any(shape[0] in _MARKS for shape in passed) and not _SUMMED_UP.search(text):
+        passed = [shape for shape in passed if shape[0] not in _MARKS]
+    started = [shape for word, shape in _TEST_STARTS if word in text]
+    ends = [(word, re.compile(shape).match) for word, shape in _PASS_ENDS if word in text]
+    if not passed and not started and not ends:
+        return None
+    nothing = "(?!)"
+    match = re.compile(rf"\s*(?:({'|'.join(passed) or nothing})|{'|'.join(started) or nothing})").match
+
+    def outcome(line: str) -> str:
+        start = match(line)
+        if start is not None:
+            return "started" if start.group(1) is None else "passed"
         for word, end in ends:
             at = line.rfind(word)
             if at >= 0 and end(line, at) is not None:
-                return True
-        return False
+                return "passed"
+        return ""
 
-    return passed
+    return outcome
 
 
 def trouble_words() -> Callable[[str], bool]:

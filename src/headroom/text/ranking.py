@@ -10,7 +10,7 @@ from headroom.text.outline import Outline
 
 _MARKER_CHARS = 48
 _MAX_NAMED = 120  # lines of a function that stays whole because the question names it
-_ASKED, _SMALL, _PUBLIC = 1.0, 4.0, 0.02
+_ASKED, _SMALL, _PUBLIC = 1.0, 1.0, 0.02
 
 
 def kept_whole(outline: Outline, lines: Sequence[str], scores: dict[int, float], budget: int) -> frozenset[int]:
@@ -50,4 +50,4 @@ def _asked(outline: Outline, scores: dict[int, float]) -> dict[int, float]:
 
 def _rank(owner: int, outline: Outline, asked: dict[int, float], size: int) -> float:
     public = 0.0 if owner < 0 or outline.functions[owner].name.startswith("_") else _PUBLIC
-    return (_ASKED * asked.get(owner, 0.0) + _SMALL) / sqrt(size + 1) + public
+    return (_ASKED * asked.get(owner, 0.0) + _SMALL) / sqrt(max(size, 1)) + public

@@ -30,6 +30,8 @@ def split_records(lines: Sequence[str]) -> list[tuple[int, int]]:
     starts = _by_blank(lines)
     if len(starts) < 2 * _MIN_ALIKE or len(lines) > _MAX_LINES * len(starts):
         starts = _by_first_key(lines)
+    if 2 * len(starts) > len(lines):
+        return []
     return list(zip(starts, [*starts[1:], len(lines)], strict=False))
 
 

@@ -25,7 +25,8 @@ _MIN_PATHS = 80
 _MIN_COVER = 0.6
 _DEPTH = 4
 _WORTH = 0.98
-_CHOICE = 120
+_CHOICE, _MAX_STRETCHES = 120, 2_000
+_SLICE, _MAX_SLICE = 200, 2_000
 _NEARLY_ALL, _RAW_COST, _MAY_LOSE = 0.9, 4, 3
 _PIPE = re.compile(r"(?<!\\)\|")
 _TITLE = re.compile(r"[|/+]+|\[[A-Z][a-z]+\]|[A-Z%#(][A-Za-z%/_()#:.+-]*")
@@ -54,11 +55,14 @@ class Region:
 def regions(lines: Sequence[str]) -> list[Region]:
     """All tables of the text that are worth a layout of their own, in order."""
     out: list[Region] = []
-    start = 0
+    start = tried = 0
     for i in range(len(lines) + 1):
+        if tried > _MAX_STRETCHES:
+            break
         if i < len(lines) and lines[i].strip() and not (i - start >= _MIN_ROWS and heads_table(lines[i])):
             continue
         if i - start >= _MIN_ROWS:
+            tried += 1
             _find(lines, start, i, out, _DEPTH)
         start = i if i < len(lines) and lines[i].strip() else i + 1
     return out
@@ -198,6 +202,8 @@ def _narrow(line: str) -> str:
 
 def coded(region: Region, lines: Sequence[str], tree: str = "") -> list[str] | None:
     """The region as coded rows, `tree` being the column of paths to factor; None where that is not smaller."""
+    if not tree and region.end - region.start > _MAX_SLICE and not _pays(region, lines):
+        return None
     units = region.placed(lines)
     if tree:
         at = region.layout.names.index(tree)
@@ -206,6 +212,17 @@ def coded(region: Region, lines: Sequence[str], tree: str = "") -> list[str] | N
     if out is None or region.end - region.start < len(lines) * _NEARLY_ALL:
         return out if out and _is_smaller(out, lines[region.start : region.end]) else None
     return out  # whoever takes the text compares it as a whole
+
+
+def _pays(region: Region, lines: Sequence[str]) -> bool:
+    """Whether a slice from the middle of a long region gets smaller."""
+    start = (region.end - region.start) // 2
+    rows = region.rows[start : start + _SLICE]
+    part = Region(region.start + start, region.start + start + len(rows), region.layout, rows)
+    out = rowcode.encode(part.placed(lines), [region.layout])
+    return out is not None and count_tokens("\n".join(out[1:])) < _WORTH * count_tokens(
+        "\n".join(lines[part.start : part.end])
+    )
 
 
 def _is_smaller(coded_lines: Sequence[str], printed: Sequence[str]) -> bool:

@@ -85,7 +85,7 @@ def encode(
 
 
 def _form(rows: list[Cells], layout: Layout, stateless: bool, tree: str, counter: str) -> _Form:
-    layout, columns = simplify(layout, rows)
+    layout, columns = simplify(layout, rows, tree)
     if columns:
         layout, columns = join_words(layout, columns, (tree, counter, *no_prose(layout.names, columns)))
     names = layout.names

@@ -47,10 +47,10 @@ class Piece:
     inline: bool = False
 
 
-def pieces_of(lines: Sequence[str]) -> list[Piece]:
-    """The pieces of a text given as its lines, in order; linear."""
+def pieces_of(lines: Sequence[str], passage: int = 0) -> list[Piece]:
+    """The pieces of a text given as its lines, in order, its passages numbered from `passage` on; linear."""
     out: list[Piece] = []
-    passage = start = i = 0
+    start = i = 0
     count = len(lines)
     while i <= count:
         found = _SPECIAL.match(lines[i]) if i < count else None
@@ -144,7 +144,7 @@ def reads_as_written(text: str) -> bool:
     return sum(map(str.isalpha, words)) * 2 >= len(words) or len(_CJK.findall(text)) * 3 >= len(text)
 
 
-_SAMPLED, _SAMPLED_WIDTH = 45, 200
+_SAMPLED, _SAMPLED_WIDTH, _SAMPLED_CHARS = 45, 160, 6_000
 _FUNCTION_WORDS = (" the ", " of ", " and ", " to ", " in ", " is ", " for ", " that ", " a ")
 _FUNCTION_WORDS_ELSEWHERE = (" de ", " la ", " der ", " die ", " und ", " que ", " en ", " и ", " в ", " не ", " di ", " que ")
 _NO_SYMBOL = bytes(set(range(256)) - set(b'0123456789{}[]<>=;|\\/_@#$%^&*~+"'))
@@ -159,7 +159,9 @@ def reads_like_prose(lines: Sequence[str]) -> float:
     with a word; logs, code and listings lack at least one of the three.
     """
     filled = [line for line in lines if len(line) > 2]
-    taken = [line[:_SAMPLED_WIDTH] for line in filled[:: max(1, len(filled) // _SAMPLED)][:_SAMPLED]]
+    taken = filled[:: max(1, len(filled) // _SAMPLED)][:_SAMPLED]
+    width = max(_SAMPLED_WIDTH, _SAMPLED_CHARS // max(len(taken), 1))
+    taken = [line[:width] for line in taken]
     if not taken or taken[0].lstrip()[:1] in ("{", "<"):
         return 0.0
     text = " \n".join(taken)

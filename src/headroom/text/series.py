@@ -33,7 +33,7 @@ class ColumnFacts:
 
 def facts(name: str, column: Sequence[str]) -> ColumnFacts:
     """The facts of one column; a number is told as it is written."""
-    filled = [cell for cell in column if cell.strip()]
+    filled = [cell for cell in column if cell and not cell.isspace()]
     blank = f", {len(column) - len(filled)} blank" if len(filled) < len(column) else ""
     numbers = _numbers(filled)
     if numbers:
