@@ -17,6 +17,7 @@ LAYERS = (
     ("interfaces", "marker", "tokens"),
     ("options", "hints", "text", "plugins"),
     ("compressors", "dialects", "ccr"),
+    ("contest",),
     ("router",),
     ("conversation",),
     ("references",),

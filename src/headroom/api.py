@@ -90,9 +90,9 @@ def compress(
 ) -> CompressResult:
     """Compress what the tools of a conversation returned.
 
-    `messages` is a list of OpenAI chat messages, OpenAI Responses items, Anthropic messages or Gemini contents, or a whole
-    request body that holds one; the shape is recognised. The input is never changed. `model` is accepted for the reader's
-    sake: the result doesn't depend on it. Other keywords are those of `Options`. Raises InputError.
+    `messages` is a list of OpenAI chat messages, OpenAI Responses items, Anthropic messages or Gemini contents, or a
+    whole request body that holds one; the shape is recognised. The input is never changed. `model` is accepted for the
+    reader's sake: the result doesn't depend on it. Other keywords are those of `Options`. Raises InputError.
     """
     wanted = Options.of(level=level, query=query, budget=budget, **options)
     dialect = dialect_of(messages)
@@ -120,7 +120,11 @@ def compress_text(
     store: Store | None = None,
     **options: Any,
 ) -> TextResult:
-    """Compress one payload. `tool`, `command` and `path` tell where it comes from, as far as known. Raises InputError."""
+    """Compress one payload.
+
+    `tool`, `command` and `path` tell where it comes from, as far as known. Other keywords are those of `Options`.
+    Raises InputError.
+    """
     if not isinstance(text, str):
         raise InputError(f"text must be a string, not {type(text).__name__}")
     wanted = Options.of(level=level, query=query, budget=budget, **options)
@@ -181,7 +185,10 @@ def replaced(body: Any, changed: dict[tuple[str | int, ...], str]) -> Any:
 
 
 def retrieval_tool(dialect: str) -> dict[str, Any]:
-    """The definition of `headroom_retrieve` for a request's tool list, in the shape of a dialect named like its module."""
+    """The definition of `headroom_retrieve` for a request's tool list, in a dialect's shape.
+
+    Dialects are "anthropic", "gemini", "openai_chat" and "openai_responses". Raises InputError.
+    """
     known = dialects()
     if dialect not in known:
         raise InputError(f"no dialect {dialect!r}; known: {', '.join(known)}")
@@ -224,4 +231,12 @@ _SCHEMA: dict[str, Any] = {
     "required": ["id"],
 }
 
-__all__ = ["CompressResult", "TextResult", "compress", "compress_text", "handle_tool_call", "retrieval_tool", "retrieve"]
+__all__ = [
+    "CompressResult",
+    "TextResult",
+    "compress",
+    "compress_text",
+    "handle_tool_call",
+    "retrieval_tool",
+    "retrieve",
+]

@@ -27,6 +27,13 @@ _LIST_COMMANDS = frozenset("ls find tree fd exa eza du dir".split())
 _FETCH_COMMANDS = frozenset("curl wget http lynx w3m".split())
 _COMMAND_KEYS = ("command", "cmd", "script", "shell_command", "bash")
 _PATH_KEYS = ("file_path", "path", "filePath", "absolute_path", "filename", "file", "target_file", "notebook_path")
+# Files that an agent reads in order to edit them, whatever they hold; data and logs are told by their content.
+_EDITABLE = frozenset(
+    "py pyi js mjs cjs jsx ts mts cts tsx go rs java kt kts scala c h cc cpp cxx hpp hh cs rb php swift m mm lua pl pm r "
+    "jl dart ex exs erl hs ml clj sh bash zsh fish ps1 sql graphql proto css scss sass less vue svelte html htm xml xsl "
+    "json jsonc json5 yaml yml toml ini cfg conf properties env md mdx rst adoc tex txt gradle cmake mk tf hcl nix lock "
+    "dockerfile makefile gitignore editorconfig".split()
+)
 _SEPARATOR = re.compile(r"\s*(?:&&|\|\||;|\n)\s*")
 
 
@@ -58,6 +65,13 @@ def _command(arguments: dict[str, Any]) -> str:
                 return str(value[2])
             return shlex.join(value)
     return ""
+
+
+def reads_editable_file(call: ToolCall) -> bool:
+    """Whether the call reads a file (or files) whose names say source, configuration or text."""
+    names = [call.path] if call.path else [w for w in call.command.replace('"', " ").replace("'", " ").split() if "." in w]
+    endings = {name.rstrip(";|&").rsplit("/", 1)[-1].rsplit(".", 1)[-1].lower() for name in names}
+    return bool(endings) and endings <= _EDITABLE
 
 
 def intent_of(call: ToolCall) -> Intent:
@@ -94,7 +108,7 @@ def _stage_intent(part: str) -> Intent:
     """The intent of one pipeline: its first command, but a pipe into grep is a search of that output."""
     stages = [s.strip() for s in part.split("|")]
     words = [w for w in stages[0].split() if not re.fullmatch(r"\w+=\S*", w)]
-    while words and words[0] in ("sudo", "time", "timeout", "env", "nice") or words and words[0].isdigit():
+    while (words and words[0] in ("sudo", "time", "timeout", "env", "nice")) or (words and words[0].isdigit()):
         words = words[1:]
     if not words:
         return Intent.OTHER

@@ -22,7 +22,9 @@ class Options:
     budget: int | None = _option(None, "tokens the whole input should fit in", "--budget", "HEADROOM_BUDGET")
     roles: frozenset[Role] = _option(frozenset((Role.TOOL,)), "whose text may change", "--roles", "HEADROOM_ROLES")
     min_tokens: int = _option(60, "smaller blocks are left alone", "--min-tokens", "HEADROOM_MIN_TOKENS")
-    repeats: bool = _option(True, "refer to lines that an earlier result shows", "--repeats/--no-repeats", "HEADROOM_REPEATS")
+    repeats: bool = _option(
+        True, "refer to lines that an earlier result shows", "--repeats/--no-repeats", "HEADROOM_REPEATS"
+    )
 
     @classmethod
     def of(cls, **values: Any) -> Options:
@@ -45,9 +47,11 @@ def _checked(name: str, value: Any) -> Any:
             return frozenset(Role(role) for role in wanted)
         except ValueError:
             raise InputError(f"roles must be among {', '.join(x.value for x in Role)}, not {wanted!r}") from None
-    if name in ("budget", "min_tokens") and value is not None:
+    if name == "min_tokens" or (name == "budget" and value is not None):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise InputError(f"{name} must be a number of tokens, 0 or more, not {value!r}")
+    elif name == "repeats" and not isinstance(value, bool):
+        raise InputError(f"repeats must be True or False, not {value!r}")
     elif name == "query" and value is not None and not isinstance(value, str):
         raise InputError(f"query must be a string, not {type(value).__name__}")
     return value

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from headroom import marker
+from headroom.contest import Choice, Tried
 from headroom.conversation import Conversation
 from headroom.errors import StoreError
 from headroom.hints import intent_of
@@ -17,7 +18,7 @@ from headroom.interfaces import Original, Store
 from headroom.model import Block, BlockReport, Context, Intent, Reason, Role
 from headroom.options import Options
 from headroom.references import with_references
-from headroom.router import Choice, Tried, closed, route
+from headroom.router import closed, route
 from headroom.tokens import count_tokens
 
 _log = logging.getLogger("headroom")

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headroom import marker
+from headroom.contest import FOOTER_TOKENS, Choice
 from headroom.conversation import Conversation, Repeat
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.router import FOOTER_TOKENS, Choice, route
+from headroom.router import route
 from headroom.text.lines import split_lines
 from headroom.text.numbering import address_offset
 from headroom.tokens import count_tokens

@@ -1,58 +1,24 @@
-"""ContentRouter: what is this text, who compresses it, and which of their candidates is best.
+"""ContentRouter: takes a text out of its envelope, cuts it into parts of one content type, and lets compressors compete.
 
-A text is taken out of its envelope, cut into parts of one content type each, and every compressor that recognises a part
-competes for it in tokens. Nothing here depends on installed extras, on time or on what was routed before.
+Nothing here depends on installed extras, on time or on what was routed before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from headroom import marker
-from headroom.interfaces import Compressor, Sample
-from headroom.model import Compressed, Context, Intent, Level, Nested, Omission
-from headroom.plugins import compressors
+from headroom.contest import MIN_CHARS, Choice, Tried, chosen, compete, moved, unchanged
+from headroom.model import Compressed, Context, Nested, Omission
 from headroom.text.envelopes import Inner, inner_texts, literal_like
-from headroom.text.lines import sample, split_lines
-from headroom.text.numbering import Run, dominant_run
-from headroom.text.passages import with_own_question
+from headroom.text.lines import split_lines
 from headroom.text.parts import Part, split_parts
+from headroom.text.passages import with_own_question
 from headroom.tokens import count_tokens
 
-_SURE, _NEAR = 0.5, 0.2
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
 _SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE = 0.95, 0.9, 0.6
-_MIN_CHARS = 160
-FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
-# A lossy form must be this much smaller than the best lossless one: what can be had without loss is not traded for little.
-_LOSSY_SHARE = 0.9
 _MAX_DEPTH = 4
-# What an editing agent may have to quote: at `balanced` a file read of these types keeps every line.
-_EDITABLE = frozenset(("code", "config", "prose", "json", "xml", "html", "unknown"))
-_VERBATIM = frozenset(("numbered",))
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One candidate of a decision: who made it, how sure its maker was of the type, what it costs."""
-
-    compressor: str
-    sniff: float
-    tokens: int
-    lossless: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The best form of a text. `compressed` is None where nothing beats the text itself."""
-
-    content_type: str
-    tokens_before: int
-    compressed: Compressed | None = None
-    tokens_after: int = 0
-    tried: tuple[Tried, ...] = ()
-    sure: float = 0.0
 
 
 def route(text: str, context: Context, depth: int = 0, tokens: int | None = None) -> Choice:
@@ -61,27 +27,27 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
     Raises what a compressor raises; the pipeline fails open.
     """
     tokens = count_tokens(text) if tokens is None else tokens
-    if not depth:
-        context = replace(context, query=with_own_question(context.query, text))
-    context = replace(context, nested=_nested(context, depth))
-    if depth < _MAX_DEPTH and (inner := inner_texts(text)):
+    if depth >= _MAX_DEPTH:
+        return compete(text, context, tokens)
+    context = replace(context, query=with_own_question(context.query, text), nested=_nested(context, depth))
+    if inner := inner_texts(text):
         unwrapped = _envelope(text, inner, context, depth, tokens)
-        if len(inner) == 1 or unwrapped.content_type == "envelope":
-            return _better(unwrapped, _compete(text, context, tokens))
-    whole = _compete(text, context, tokens)
-    shrunk = whole.tokens_after < whole.tokens_before * _SETTLED_SHARE
-    settled = whole.sure >= (_LIKELY_SETTLED if shrunk else _SETTLED)
-    if settled or depth >= _MAX_DEPTH or marker.looks_marked(text):
+        return unwrapped if len(inner) == 1 else unwrapped.or_smaller(compete(text, context, tokens))
+    whole = compete(text, context, tokens)
+    if _settled(whole) or marker.looks_marked(text):
         return whole
     parts = split_parts(text)
-    if len(parts) > 1:
-        return _better(whole, _joined(text, parts, context, depth, whole.tokens_before))
-    return whole
+    return whole.or_smaller(_joined(text, parts, context, depth, tokens)) if len(parts) > 1 else whole
+
+
+def _settled(whole: Choice) -> bool:
+    shrunk = whole.tokens_after < whole.tokens_before * _SETTLED_SHARE
+    return whole.sure >= (_LIKELY_SETTLED if shrunk else _SETTLED)
 
 
 def _nested(context: Context, depth: int) -> Nested:
     def compress(text: str, path: str) -> Compressed | None:
-        if depth >= _MAX_DEPTH or len(text) < _MIN_CHARS:
+        if depth >= _MAX_DEPTH or len(text) < MIN_CHARS:
             return None
         path = context.path + path[1:] if context.path else path
         best = route(text, context.inside(path), depth + 1).compressed
@@ -93,94 +59,13 @@ def _nested(context: Context, depth: int) -> Nested:
     return compress
 
 
-def _better(a: Choice, b: Choice) -> Choice:
-    """The choice with the smaller form; the former on a tie."""
-    if b.compressed is None or (a.compressed is not None and a.tokens_after <= b.tokens_after):
-        return replace(a, tried=a.tried + b.tried)
-    return replace(b, tried=a.tried + b.tried)
-
-
-def sniff_all(text: str, context: Context) -> list[tuple[float, Compressor]]:
-    """Every compressor that recognises the text, the surest first (alphabetical among equals)."""
-    seen: Sample = sample(text)
-    scored = [(compressor.sniff(seen, context), compressor) for compressor in compressors().values()]
-    return sorted((pair for pair in scored if pair[0] >= _SURE), key=lambda pair: -pair[0])
-
-
-def _compete(text: str, context: Context, before: int) -> Choice:
-    """All compressors that recognise the text as a whole, and what they make of it without its printed line numbers."""
-    sure = sniff_all(text, context)
-    content_type = next((c.content_type for _, c in sure if c.content_type not in ("numbered", "noise")), "unknown")
-    if len(text) < _MIN_CHARS:
-        return Choice(content_type, before)
-    best: Compressed | None = None
-    best_cost, tried = before, []
-    for score, candidate in _candidates(text, context, sure):
-        if not _allowed(candidate, content_type, context):
-            continue
-        cost = count_tokens(candidate.text) + (0 if candidate.lossless else FOOTER_TOKENS)
-        tried.append(Tried(candidate.compressor, score, cost, candidate.lossless))
-        if best is None or _wins(candidate, cost, best, best_cost):
-            if cost < before:
-                best, best_cost = candidate, cost
-    surest = sure[0][0] if sure else 0.0
-    return Choice(content_type, before, best, best_cost if best else before, tuple(tried), surest)
-
-
-def _wins(candidate: Compressed, cost: int, best: Compressed, best_cost: int) -> bool:
-    if candidate.lossless == best.lossless:
-        return cost < best_cost
-    return cost < best_cost * _LOSSY_SHARE if best.lossless else cost * _LOSSY_SHARE <= best_cost
-
-
-def _candidates(
-    text: str, context: Context, sure: list[tuple[float, Compressor]]
-) -> Iterator[tuple[float, Compressed]]:
-    generic = [pair for pair in sure if pair[1].content_type in ("numbered", "noise")]
-    typed = [pair for pair in sure if pair not in generic]
-    near = [pair for pair in typed if pair[0] >= typed[0][0] - _NEAR]
-    for score, compressor in (*generic, *near):
-        for candidate in compressor.compress(text, context):
-            yield score, candidate
-    if any(c.content_type == "numbered" for _, c in generic):
-        lines = split_lines(text)
-        if (run := dominant_run(lines)) is not None:
-            yield from ((0.9, candidate) for candidate in _without_numbers(lines, run, context))
-
-
-def _without_numbers(lines: list[str], run: Run, context: Context) -> Iterator[Compressed]:
-    """Lossy forms of the text behind printed line numbers; their markers speak of those numbers."""
-    inner = "\n".join(line[len(run.prefix(i)) :] for i, line in enumerate(lines) if run.start <= i < run.end)
-    best = _compete(inner, context, count_tokens(inner)).compressed
-    if best is None or best.lossless:
-        return
-    by = run.number - 1
-    head = lines[: run.start] + ([f"[line {run.number} follows]"] if by else [])
-    text = "\n".join((*head, marker.shift_lines(best.text, by), *lines[run.end :]))
-    yield replace(best, text=text, omissions=_moved(best.omissions, by))
-
-
-def _moved(omissions: tuple[Omission, ...], by: int) -> tuple[Omission, ...]:
-    return tuple(
-        replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) if o.unit == "lines" and not o.path else o
-        for o in omissions
-    )
-
-
-def _allowed(candidate: Compressed, content_type: str, context: Context) -> bool:
-    """Whether the level and the kind of call permit this form (R20: a file read keeps its lines at `balanced`)."""
-    if context.level is Level.LOSSLESS:
-        return candidate.lossless
-    if context.level is Level.BALANCED and context.intent is Intent.READ and content_type in _EDITABLE:
-        return candidate.lossless and candidate.compressor in _VERBATIM
-    return True
-
-
 def _joined(text: str, parts: list[Part], context: Context, depth: int, before: int) -> Choice:
-    """Each part by its own compressor, in place; lines between parts stay."""
+    """Each part by its own compressor, in place; verbatim parts stay."""
     out: list[str] = []
     omissions: list[Omission] = []
-    lossless, types, tried = True, [], []
+    names: set[str] = set()
+    tried: list[Tried] = []
+    lossless = True
     lines = split_lines(text)
     share = None if context.target is None else context.target / max(before, 1)
     for part in parts:
@@ -193,14 +78,14 @@ def _joined(text: str, parts: list[Part], context: Context, depth: int, before: 
         if best is None:
             out.append(piece)
             continue
-        types.append(best.compressor)
+        names.add(best.compressor)
         lossless = lossless and best.lossless
         out.append(marker.shift_lines(best.text, part.start))
-        omissions += _moved(best.omissions, part.start)
-    if not types:
-        return Choice("mixed", before, tried=tuple(tried))
-    joined = Compressed("\n".join(out), "+".join(sorted(set(types))), lossless, tuple(omissions))
-    return Choice("mixed", before, joined, count_tokens(joined.text), tuple(tried))
+        omissions += moved(best.omissions, part.start)
+    if not names:
+        return unchanged("mixed", before, tuple(tried))
+    form = Compressed("\n".join(out), "+".join(sorted(names)), lossless, tuple(omissions))
+    return chosen("mixed", before, form, tuple(tried))
 
 
 def _envelope(text: str, inner: list[Inner], context: Context, depth: int, before: int) -> Choice:
@@ -214,9 +99,8 @@ def _envelope(text: str, inner: list[Inner], context: Context, depth: int, befor
         if choice.compressed is not None:
             forms.append((replace(one, path=path), choice.compressed))
     if not forms:
-        return Choice("envelope", before, tried=tuple(tried))
-    whole = _rewrapped(text, forms, len(inner) == 1, context)
-    return Choice("envelope", before, whole, count_tokens(whole.text), tuple(tried))
+        return unchanged("envelope", before, tuple(tried))
+    return chosen("envelope", before, _rewrapped(text, forms, len(inner) == 1, context), tuple(tried))
 
 
 def _rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, context: Context) -> Compressed:

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from headroom.contest import Choice
 from headroom.hints import intent_of
 from headroom.model import Compressed, Context, Level, ToolCall
 from headroom.plugins import compressors
-from headroom.router import Choice, route
+from headroom.router import route
 
 CASES = Path(__file__).parent / "cases"
 
@@ -76,5 +77,5 @@ def test_every_compressor_has_cases() -> None:
 
 def test_a_case_can_tell(tmp_path: Path) -> None:
     """The runner itself: a changed form is a different text."""
-    plain = Choice("x", 1, Compressed("a", "x", True), 1)
-    assert shown(plain) != shown(Choice("x", 1, Compressed("b", "x", True), 1))
+    plain = Choice("x", 1, 1, Compressed("a", "x", True))
+    assert shown(plain) != shown(Choice("x", 1, 1, Compressed("b", "x", True)))

@@ -11,7 +11,9 @@ from headroom.text.lines import sample
 
 VALUES = st.sampled_from(["", "0", "17", "yes", "a b c", "DIMM#4", "0x00", ": :", ">x", "|", '""', "漢", "\x00", "{k}"])
 TEMPLATES = st.lists(
-    st.sampled_from(["Name: %s", "\tSize: %s", "id | %s", "flag", "key = %s", "Sizes: %s \tof %s", "-[ RECORD %s ]--", "  - %s"]),
+    st.sampled_from(
+        ["Name: %s", "\tSize: %s", "id | %s", "flag", "key = %s", "Sizes: %s \tof %s", "-[ RECORD %s ]--", "  - %s"]
+    ),
     min_size=1,
     max_size=6,
 )

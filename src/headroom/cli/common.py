@@ -31,8 +31,9 @@ def read_input(file: str) -> str:
 
 def read_json(file: str) -> Any:
     """The JSON value of a file; an error names file, line and column."""
+    text, file = read_input(file), "<stdin>" if file == "-" else file
     try:
-        return json.loads(read_input(file))
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{file}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from error
     except RecursionError as error:
@@ -72,7 +73,7 @@ def write_json(value: Any) -> None:
 
 def engine_options(command: F) -> F:
     """Adds a flag and an environment variable for every option of the engine."""
-    kinds: dict[str, Any] = {"level": click.Choice([x.value for x in Level]), "query": str, "roles": _Roles()}
+    kinds: dict[str, Any] = {"level": click.Choice([x.value for x in Level]), "query": str, "roles": str}
     for field in reversed(fields(Options)):
         default = field.default
         if isinstance(default, Level):
@@ -86,22 +87,20 @@ def engine_options(command: F) -> F:
             default=default,
             envvar=field.metadata["env"] or None,
             show_envvar=True,
+            callback=_roles if field.name == "roles" else None,
             show_default=default is not None,
             help=field.metadata["help"],
         )(command)
     return command
 
 
-class _Roles(click.ParamType):
+def _roles(ctx: click.Context, param: click.Parameter, value: str) -> frozenset[Role]:
     """Roles with commas between them."""
-
-    name = "roles"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[Role]:
-        try:
-            return frozenset(Role(role.strip()) for role in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of {', '.join(role.value for role in Role)}", param, ctx)
+    try:
+        return frozenset(Role(role.strip()) for role in value.split(","))
+    except ValueError:
+        known = ", ".join(role.value for role in Role)
+        raise click.BadParameter(f"{value!r}; known roles: {known}", ctx, param) from None
 
 
 def origin_options(command: F) -> F:

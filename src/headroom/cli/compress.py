@@ -73,7 +73,7 @@ def _named(file: str, body: Any, options: dict[str, Any]) -> api.CompressResult:
     try:
         return api.compress(body, **options)
     except InputError as error:
-        raise InputError(f"{file}: {error}") from error
+        raise InputError(f"{'<stdin>' if file == '-' else file}: {error}") from error
 
 
 def _unmet(budget: int) -> str:

@@ -124,7 +124,9 @@ def _print_end(rows: list[Row], skipped: dict[str, str], fetched: dict[str, Any]
     click.secho(total, bold=True)
     for row in rows:
         for fact in row.lost[:_SHOWN]:
-            click.secho(f"  not visible in {row.payload.name}: {' '.join(fact.answer.split())[:70]}", fg="red")
+            click.secho(
+                f"  not visible in {row.payload.name}: {' '.join(' / '.join(fact.answers).split())[:70]}", fg="red"
+            )
     for name, reason in skipped.items():
         click.echo(f"  {name}: left out, {reason}")
     click.echo(f"\noriginals that came back byte for byte: {sum(r.intact for r in rows)} of {len(rows)}")
@@ -144,6 +146,6 @@ def _plain(row: Row) -> dict[str, Any]:
         "payload": row.payload.name, "command": row.payload.command, "level": row.payload.level.value,
         "tokens_before": r.tokens_before, "tokens_after": r.tokens_after, "saved": round(1 - r.ratio, 4),
         "facts": len(row.payload.facts), "facts_kept": len(row.payload.facts) - len(row.lost),
-        "facts_lost": [fact.answer for fact in row.lost], "form": _form(row), "compressor": r.report.compressor,
+        "facts_lost": [fact.answers for fact in row.lost], "form": _form(row), "compressor": r.report.compressor,
         "milliseconds": round(row.seconds * 1000, 1), "original_intact": row.intact,
     }  # fmt: skip

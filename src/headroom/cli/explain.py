@@ -13,7 +13,7 @@ from headroom.marker import has_footer, looks_marked, plural, span
 from headroom.model import Block, BlockReport, Context, Role, ToolCall
 from headroom.options import Options
 from headroom.pipeline import Outcome, compress_blocks
-from headroom.router import sniff_all
+from headroom.contest import sniff_all
 from headroom.text.numbering import address_offset
 
 _MOST_RANGES = 6

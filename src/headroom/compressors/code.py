@@ -13,16 +13,16 @@ from headroom.interfaces import Sample
 from headroom.marker import omitted
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.text.code_signs import signs
-from headroom.text.languages import CodeLanguage, best_parse, by_name, by_path, error_count, parse
+from headroom.text.languages import CodeLanguage, best_parse, by_name, by_path
 from headroom.text.lines import sample, split_lines
-from headroom.text.outline import BODIES, COMMENTS, LITERALS, Fold, Outline
+from headroom.text.outline import Fold, Outline
 from headroom.text.query import parse_query
 from headroom.text.ranking import kept_whole
 from headroom.tokens import count_tokens
 
 _HUGE, _HUGE_SHARE = 200_000, 0.25  # characters: above this an outline is offered at `balanced` too
 # What an agent reads it may soon quote: a read shows as much of the bodies as fits into this many characters.
-_READ_CHARS, _READ_SHARE = 4_000, 0.05
+_READ_CHARS, _READ_SHARE = 4_000, 0.15
 _WORD = re.compile(r"\S+\.\w{1,4}\b")
 _MIN_CHARS, _MIN_LINES, _MIN_SIGNS, _LIKELY, _SURE, _MAX_FOREIGN = 400, 4, 3, 0.13, 0.2, 12
 _WANTED_SHARE, _MAX_WANTED = 0.5, 12
@@ -76,18 +76,12 @@ def _outlined(text: str, language: CodeLanguage, context: Context) -> Compressed
     lines = split_lines(text)
     root, language = best_parse(text, language)
     scores = parse_query(context.query).scores(text, lines)
-    wanted, budget = _wanted(scores), _budget(text, context)
-    errors = error_count(root)
-    for sound_only in (False, True) if errors else (False,):
-        outline = Outline(lines, root, wanted, language.newline_ends, sound_only)
-        whole = kept_whole(outline, lines, scores, budget)
-        chosen = [fold for fold in outline.folds if fold.owner not in whole]
-        if not chosen:
-            return None
-        out = "\n".join(_rendered(lines, chosen, language))
-        if not errors or error_count(parse(out, language).root_node) <= errors:
-            return Compressed(out, "code", False, _omissions(chosen))
-    return None
+    outline = Outline(lines, root, _wanted(scores), language.newline_ends)
+    whole = kept_whole(outline, lines, scores, _budget(text, context))
+    chosen = [fold for fold in outline.folds if fold.owner not in whole]
+    if not chosen:
+        return None
+    return Compressed("\n".join(_rendered(lines, chosen, language)), "code", False, _omissions(chosen))
 
 
 def _wanted(scores: dict[int, float]) -> list[int]:
@@ -116,10 +110,12 @@ def _rendered(lines: list[str], chosen: list[Fold], language: CodeLanguage) -> l
         first = next((line for line in lines[fold.start : fold.end] if line.strip()), "")
         words = first.lstrip()
         marker = omitted(fold.end - fold.start, "lines", ((fold.start + 1, fold.end),))
-        if fold.kind in (BODIES, LITERALS) or (fold.kind == COMMENTS and words.startswith(language.comment)):
+        if not fold.inside:
             marker = f"{language.comment} {marker}"
         if fold.empties and language.empty_body:
             marker = f"{language.empty_body}  {marker}"
+        if fold.closing:
+            marker = f"{marker} {fold.closing}"
         out.append(first[: len(first) - len(words)] + marker)
         at = fold.end
     return out + lines[at:]

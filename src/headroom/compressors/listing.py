@@ -14,7 +14,7 @@ from headroom.model import Compressed, Context
 from headroom.text import drawing, rowcode
 from headroom.text.lines import split_lines
 from headroom.text.regions import Region, coded, path_column, path_lists, regions
-from headroom.text.table_sniff import sure_listing
+from headroom.text.table_sniff import reads_source, sure_listing
 
 _DRAWN = re.compile(r"(?:[│|](?:   |\xa0\xa0 )|    )*(?:├── |└── |\|-- |`-- )")
 _TREE_HEADER = re.compile(r"^\[tree: the next (\d+) lines", re.MULTILINE)
@@ -29,7 +29,7 @@ class Listing:
     content_type = "listing"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return sure_listing(sample.lines)
+        return 0.0 if reads_source(context) else sure_listing(sample.lines)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if rowcode.START in text or drawing.START in text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from headroom.interfaces import Sample
@@ -11,6 +12,8 @@ from headroom.text.numbering import Run, numbered_runs, prefixes
 
 _HEADER = "[line numbers are shown on the first line and on every tenth]"
 _EVERY, _MIN_LINES = 10, 8
+# An agent that asks for numbers itself quotes them: those stay.
+_ASKED_FOR = re.compile(r"\bnl\b|\bcat\s+-\w*n")
 
 
 class Numbered:
@@ -20,6 +23,8 @@ class Numbered:
     content_type = "numbered"
 
     def sniff(self, sample: Sample, context: Context) -> float:
+        if _ASKED_FOR.search(context.call.command):
+            return 0.0
         runs = numbered_runs(list(sample.lines))
         covered = sum(run.end - run.start for run in runs)
         return 0.9 if covered * 3 >= len(sample.lines) and covered >= _MIN_LINES else 0.0

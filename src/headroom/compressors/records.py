@@ -12,7 +12,7 @@ from headroom.model import Compressed, Context
 from headroom.text import rowcode
 from headroom.text.lines import split_lines
 from headroom.text.records import forms_of, split_records
-from headroom.text.table_sniff import sure_records
+from headroom.text.table_sniff import reads_source, sure_records
 
 
 class Records:
@@ -22,7 +22,7 @@ class Records:
     content_type = "records"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return sure_records(sample.lines)
+        return 0.0 if reads_source(context) else sure_records(sample.lines)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if rowcode.START in text:

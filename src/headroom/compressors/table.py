@@ -18,7 +18,7 @@ from headroom.text.query import parse_query
 from headroom.text.regions import Region, coded, regions
 from headroom.text.selection import Segment, render
 from headroom.text.series import ColumnFacts, facts, is_series, telling_rows
-from headroom.text.table_sniff import sure_table
+from headroom.text.table_sniff import reads_source, sure_table
 from headroom.tokens import count_tokens
 
 # A table that a model reads at one go stays whole at `balanced`; beyond, series are sampled, lists are not.
@@ -35,7 +35,7 @@ class Table:
     content_type = "table"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return sure_table(sample.lines)
+        return 0.0 if reads_source(context) else sure_table(sample.lines)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if rowcode.START in text:
@@ -132,7 +132,8 @@ def _row_segments(region: Region, columns: Sequence[ColumnFacts], asked: set[int
     segments: list[Segment] = []
     at = 0
     for i in sorted(keep):
-        segments += (Segment(region.start + at, region.start + i, kind="rows"), Segment(region.start + i, region.start + i + 1, keep=True))
+        line = region.start + i
+        segments += (Segment(region.start + at, line, kind="rows"), Segment(line, line + 1, keep=True))
         at = i + 1
     return [*segments, Segment(region.start + at, region.end, kind="rows")]
 

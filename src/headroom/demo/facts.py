@@ -1,8 +1,8 @@
 """Facts of a payload, and whether a reader of a shortened form still sees them.
 
-A fact is a string of the original. It is visible where the shortened text holds it as it is, or up to spacing, quotes
-and letter case; or re-encoded: all of its words stand within three neighbouring lines, or at least half of them do and
-the others stand further up (the header of a table, the path that heads a group of search results).
+A fact is one string of the original, or several. A string is visible where the shortened text holds it as it is, or up
+to spacing, quotes and letter case; or re-encoded: all of its words stand within three neighbouring lines, or at least
+half of them do and the others stand further up (the header of a table, the path that heads a group of search results).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _SPELLING = re.compile(r"[\s\"'\\]+")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A question and the string of the original that answers it."""
+    """A question and the strings of the original that answer it together."""
 
     question: str
-    answer: str
+    answers: tuple[str, ...]
 
 
 class Reader:
@@ -56,7 +56,7 @@ class Reader:
 def missing(text: str, facts: Iterable[Fact]) -> list[Fact]:
     """The facts that a reader of the text doesn't see."""
     reader = Reader(text)
-    return [fact for fact in facts if not reader.sees(fact.answer)]
+    return [fact for fact in facts if not all(map(reader.sees, fact.answers))]
 
 
 def spread(items: Sequence[_T], most: int) -> list[_T]:

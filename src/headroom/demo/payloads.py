@@ -67,7 +67,7 @@ def make(name: str, folder: Path) -> Payload:
 def chosen(question: str, answers: list[str]) -> tuple[Fact, ...]:
     """Facts of one kind, spread over the payload."""
     usable = list(dict.fromkeys(a for a in answers if a.strip() and len(a) <= _LONGEST_ANSWER))
-    return tuple(Fact(question, answer) for answer in spread(usable, _MOST_FACTS))
+    return tuple(Fact(question, (answer,)) for answer in spread(usable, _MOST_FACTS))
 
 
 def git_log(folder: Path) -> Payload:
@@ -157,7 +157,7 @@ def source(folder: Path) -> Payload:
     lines = text.split("\n")
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     declared = [lines[node.lineno - 1].strip() for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)]
-    facts = tuple(Fact("how is it declared?", line) for line in dict.fromkeys(declared))
+    facts = tuple(Fact("how is it declared?", (line,)) for line in dict.fromkeys(declared))
     return Payload("argparse.py, outline", text, facts, tool="Read", path=str(file), level=Level.AGGRESSIVE)
 
 

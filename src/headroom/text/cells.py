@@ -74,8 +74,8 @@ def no_prose(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
 def _taken_apart(layout: Layout, columns: list[Column], intact: str) -> tuple[Layout, list[Column]]:
     """Columns that are printed once and not padded, cut where their cells have something in common.
 
-    Short lists and names of few words (`app.py`) stay whole: they are quoted as they are. Of others at least half of the
-    words stay in the row, so that a cell can still be recognised there.
+    Short lists and names of few words (`app.py`) stay whole: they are quoted as they are. Of others at least half
+    of the words stay in the row, so that a cell can still be recognised there.
     """
     parts: dict[str, _Parts] = {}
     by_name = dict(zip(layout.names, columns, strict=True))
@@ -84,7 +84,8 @@ def _taken_apart(layout: Layout, columns: list[Column], intact: str) -> tuple[La
     padded = {slot.name for slot in layout.slots if slot.width}
     for name, column in zip(layout.names, columns, strict=True):
         long = len(column) >= _MIN_ROWS and sum(len(column[i]) for i in spread(len(column), 8)) >= _MIN_CUT
-        if not long or name == intact or uses[name] > 1 or name in padded or column.count(column[0]) == len(column):
+        apart = name == intact or uses[name] > 1 or name in padded
+        if apart or not long or column.count(column[0]) == len(column):
             continue
         cut = _by_words(name, column, by_name, whole) or _by_start(name, column) or _by_ending(name, column, by_name)
         if cut is not None:

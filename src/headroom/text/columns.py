@@ -88,7 +88,9 @@ def _same_cells(name: str, columns: dict[str, Column], coding: Coding) -> Column
     for other, cells in columns.items():
         if other == name:
             return None
-        if other not in coding.same and f"{other}#" not in coding.lookups and sum(a == b != "" for a, b in zip(cells, probe, strict=False)) * 4 >= len(probe):
+        if other in coding.same or f"{other}#" in coding.lookups:
+            continue
+        if sum(a == b != "" for a, b in zip(cells, probe, strict=False)) * 4 >= len(probe):
             coding.same[name] = other
             return tuple(["" if a == b else b or EMPTY for a, b in zip(cells, column, strict=True)])
     return None

@@ -20,6 +20,7 @@ from headroom.text.worth import Worth
 
 _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
 _SURE, _MAX_ANSWERS = 0.6, 12
+_LITTLE_RELEVANT = 0.25  # of the best match
 _MIN_PASSAGES, _MIN_SENTENCES, _MIN_CHARS = 3, 4, 320
 # A string in a JSON list of records is a retrieved passage where its key says so.
 _PASSAGE_PATH = re.compile(
@@ -85,18 +86,19 @@ def extracts(texts: Sequence[str], names: Sequence[str], context: Context, share
         return [None] * len(texts)
     question, own = questions_of(context.query, texts[0])
     worth = Worth.of(pieces, parse_query(question), parse_query(own))
-    limit = _share(context, pieces[-1].passage, worth.asked)
+    retrieved = bool(own) or pieces[-1].passage >= _MIN_PASSAGES or _among_others(context)
+    shares = (_RETRIEVED if retrieved else _UNKNOWN)[context.level]
+    limit = shares.asked if worth.asked else shares.plain
     kept = _kept(pieces, worth, limit if share is None else min(limit, share))
+    if context.level is Level.AGGRESSIVE or (retrieved and worth.asked):
+        _fold_blocks(pieces, kept, worth)
     chosen = _Chosen(pieces, kept, worth.source, _passage_names(pieces, called))
     return [None if all(kept[a:b]) else _rendered(chosen, a, b) for a, b in spans]
 
 
-def _share(context: Context, passages: int, asked: bool) -> float:
-    """The part of the sentences that stays: less where the text is the answer to a search."""
-    among_others = _PASSAGE_PATH.search(context.path) is not None
-    retrieved = among_others or passages >= _MIN_PASSAGES or context.intent in (Intent.SEARCH, Intent.FETCH)
-    shares = (_RETRIEVED if retrieved else _UNKNOWN)[context.level]
-    return shares.asked if asked else shares.plain
+def _among_others(context: Context) -> bool:
+    """Whether the text comes from a search: by its call, or as one of a list of texts."""
+    return context.intent in (Intent.SEARCH, Intent.FETCH) or _PASSAGE_PATH.search(context.path) is not None
 
 
 def _kept(pieces: Sequence[Piece], worth: Worth, share: float) -> list[bool]:
@@ -127,6 +129,13 @@ def _floor(pieces: Sequence[Piece], free: Sequence[int], worth: Worth) -> list[i
             around = (k for k in (i - 1, i + 1) if 0 <= k < len(pieces))
             floor |= {k for k in around if pieces[k].free and pieces[k].passage == pieces[i].passage}
     return sorted(i for i in floor if i not in worth.source)
+
+
+def _fold_blocks(pieces: Sequence[Piece], kept: list[bool], worth: Worth) -> None:
+    """Folds long code and tables to their heads where their passage has little to do with the question."""
+    for i, piece in enumerate(pieces):
+        if piece.folds and worth.match[i] < _LITTLE_RELEVANT / 2 and worth.relevance.get(piece.passage, 0.0) < _LITTLE_RELEVANT:
+            kept[i] = False
 
 
 def _close_small_gaps(pieces: Sequence[Piece], kept: list[bool]) -> None:

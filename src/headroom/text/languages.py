@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -52,7 +51,7 @@ _BY_NAME = {language.name: language for language in LANGUAGES}
 _BY_EXTENSION = {ext: language for language in LANGUAGES for ext in language.extensions}
 # Which grammar to try where a file is not what its name or its first lines say.
 _NEXT = {_JAVASCRIPT: _TSX, _TYPESCRIPT: _TSX, _TSX: _TYPESCRIPT}
-_CPP_ONLY = re.compile(r"\w::\w|^(?:template ?<|namespace\b|using \w|class \w|public:|private:)", re.MULTILINE)
+_CPP_ONLY = ("::", "\nclass ", "\nnamespace ", "\ntemplate ", "\ntemplate<", "\npublic:")
 
 
 def by_path(path: str) -> CodeLanguage | None:
@@ -79,7 +78,7 @@ def parse(text: str, language: CodeLanguage) -> Tree:
 
 def best_parse(text: str, language: CodeLanguage) -> tuple[Node, CodeLanguage]:
     """The root of the tree in that language, or in its sister language where that understands more of the text."""
-    if language is _C and _CPP_ONLY.search(text):
+    if language is _C and any(sign in text for sign in _CPP_ONLY):
         language = _CPP
     root = parse(text, language).root_node
     if root.has_error and (sister := _NEXT.get(language)) is not None:

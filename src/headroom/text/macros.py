@@ -11,25 +11,28 @@ import re
 _NAME = rb"[A-Z][A-Z0-9_]{2,}"
 _ARGUMENTS = rb"\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)"
 _TYPE = rb"(?:[A-Za-z_][\w:]*(?:<[^;{}()\n]*>)?(?:[ \t*&]+|\n)){1,5}"
-_MACRO = re.compile(
+_LINE_START = re.compile(
     # a line of its own, with arguments or at the margin, where no expression is open
-    rb"^(?<![,(=+\-*/|&?\\]\n)(?:[ \t]*" + _NAME + _ARGUMENTS + rb"|" + _NAME + rb")[ \t]*\r?$"
+    rb"^(?:(?<![,(=+\-*/|&?\\]\n)(?:[ \t]*" + _NAME + _ARGUMENTS + rb"|" + _NAME + rb")[ \t]*\r?$"
     # before the type of a declaration
-    rb"|^[ \t]*(?:(?:static|extern|inline|virtual|friend)[ \t]+)*" + _NAME + rb"(?=[ \t]+" + _TYPE + rb"[A-Za-z_][\w:]*[ \t]*\()"
-    # between the parameters and the body
-    rb"|(?<=\))[ \t]+(?:const[ \t]+)?" + _NAME + rb"(?=\s*[{;])",
+    rb"|[ \t]*(?:(?:static|extern|inline|virtual|friend)[ \t]+)*" + _NAME + rb"(?=[ \t]+" + _TYPE + rb"[A-Za-z_][\w:]*[ \t]*\())",
     re.MULTILINE,
 )  # fmt: skip
+_AFTER_PARAMETERS = re.compile(rb"\)[ \t]+(?:const[ \t]+)?" + _NAME + rb"(?=\s*[{;])")
 _CAPITALS = re.compile(rb"\b" + _NAME + rb"\b")
 
 
 def without_macros(source: bytes) -> bytes:
     """The source with such macros as spaces, of the same length."""
-    return _MACRO.sub(_blank, source)
+    return _AFTER_PARAMETERS.sub(_blank_name, _LINE_START.sub(_blank, source))
 
 
 def _blank(found: re.Match[bytes]) -> bytes:
     text = found[0]
     if b"(" in text:
         return b" " * len(text.rstrip(b"\r")) + b"\r" * text.endswith(b"\r")
-    return _CAPITALS.sub(lambda name: b" " * len(name[0]), text)
+    return _blank_name(found)
+
+
+def _blank_name(found: re.Match[bytes]) -> bytes:
+    return _CAPITALS.sub(lambda name: b" " * len(name[0]), found[0])

@@ -41,9 +41,10 @@ _MIN_ROWS, _MIN_CHARS, _COMMENT_HEAD, _LITERAL_HEAD, _MIN_LITERAL, _MAX_WANTED =
 _MAX_DEPTH = 60  # nesting beyond this is left out or kept as one piece
 _NO_OWNER = -1
 
-BODIES, LITERALS, COMMENTS, DOCSTRINGS, STRINGS = (
-    "function bodies", "long literals", "comments", "docstrings", "long strings"
+BODIES, DOCUMENTED, LITERALS, COMMENTS, DOCSTRINGS, STRINGS = (
+    "function bodies", "docstrings and bodies", "long literals", "comments", "docstrings", "long strings"
 )  # fmt: skip
+_QUOTES = ('"""', "'''")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Fold:
     """Lines `start` to `end` (0-based, end exclusive) to leave out.
 
     `owner` is the position of the function whose statements they are, -1 for what no function owns; `empties` says that
-    a body is left without any statement.
+    a body is left without any statement; `inside` that the gap lies in a comment or string, which `closing` ends.
     """
 
     start: int
@@ -59,6 +60,8 @@ class Fold:
     kind: str
     owner: int = _NO_OWNER
     empties: bool = False
+    inside: bool = False
+    closing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +76,15 @@ class Function:
 class Outline:
     """Folds and functions of one tree. `wanted` are lines to keep with the statement that they stand in.
 
-    `newline_ends` says that a line's end may stand for a semicolon, depending on what the next line begins with;
-    `sound` that functions with errors inside stay whole.
+    `newline_ends` says that a line's end may stand for a semicolon, depending on what the next line begins with.
     """
 
-    def __init__(
-        self, lines: Sequence[str], root: Node, wanted: Sequence[int] = (), newline_ends: bool = False, sound: bool = False
-    ) -> None:
+    def __init__(self, lines: Sequence[str], root: Node, wanted: Sequence[int] = (), newline_ends: bool = False) -> None:
         self.functions: list[Function] = []
         self._lines = lines
         self._wanted = wanted
         self._newline_ends = newline_ends
-        self._sound = sound
-        self.folds: list[Fold] = self._among(_items(root), root.start_point.row, 0)
+        self.folds: list[Fold] = self._among(_items(root), root.start_point[0], 0)
         self.folds.sort(key=lambda fold: fold.start)
 
     def _among(self, items: list[Node], first_row: int, depth: int) -> list[Fold]:
@@ -96,9 +95,9 @@ class Outline:
             folds += document
             items = items[1:]
         for node in items:
-            rows = _last_row(node) - node.start_point.row
-            if node.type in _COMMENTS and rows == 0:
-                if comments and comments[-1].start_point.row + 1 != node.start_point.row:
+            rows = _last_row(node) - node.start_point[0]
+            if node.type in _COMMENTS and rows == 0 and self._begins_line(node):
+                if comments and comments[-1].start_point[0] + 1 != node.start_point[0]:
                     folds += self._comment_run(comments)
                     comments = []
                 comments.append(node)
@@ -113,16 +112,15 @@ class Outline:
         if depth > _MAX_DEPTH:
             return [], declared
         if kind in _FUNCTIONS:
+            declared = declared or node.child_by_field_name("name") is not None
             body = node.child_by_field_name("body")
-            if self._sound and node.has_error:
-                return [], declared
             if body is not None and body.type in _BODIES:
                 return self._function(node, body, depth), declared
         if kind in _COMMENTS:
             return self._text(node, COMMENTS, owner), False
         if kind in _STRINGS:
             return self._text(node, STRINGS, owner), False
-        if kind in _LITERALS and _last_row(node) - node.start_point.row > _MIN_LITERAL:
+        if kind in _LITERALS and _last_row(node) - node.start_point[0] > _MIN_LITERAL:
             folds, inner = self._list(node, LITERALS, owner, depth)
             return folds, declared or inner
         if owner != _NO_OWNER and kind in _BODIES:
@@ -131,7 +129,7 @@ class Outline:
         if owner == _NO_OWNER:
             items = _items(node)
             if kind in _BODIES or kind.endswith(("_body", "_list")):
-                return self._among(items, node.start_point.row, depth + 1), declared
+                return self._among(items, node.start_point[0], depth + 1), declared
         return self._children(node, owner, depth, declared)
 
     def _children(self, node: Node, owner: int, depth: int, declared: bool) -> tuple[list[Fold], bool]:
@@ -141,7 +139,7 @@ class Outline:
             node.type in _ARGUMENTS and len(children) > 1 and children[0].type in _STRINGS
         )
         for child in children:
-            if child.end_point.row - child.start_point.row >= _MIN_ROWS:
+            if child.end_point[0] - child.start_point[0] >= _MIN_ROWS:
                 more, inner = self._within(child, owner, depth + 1, naming and child.type in _FUNCTIONS)
                 folds += more
                 declared = declared or inner
@@ -151,7 +149,7 @@ class Outline:
         name = node.child_by_field_name("name") or node.child_by_field_name("declarator")
         text = (name.text or b"").decode("utf-8", "replace") if name is not None else ""
         owner = len(self.functions)
-        self.functions.append(Function(node.start_point.row, _last_row(node) + 1, text.split("(")[0].strip("*& ")))
+        self.functions.append(Function(node.start_point[0], _last_row(node) + 1, text.split("(")[0].strip("*& ")))
         folds, _ = self._list(body, BODIES, owner, depth)
         return folds
 
@@ -161,9 +159,9 @@ class Outline:
         folds: list[Fold] = []
         run: list[int] = []
         declared = False
-        head = node.start_point.row + _LITERAL_HEAD if kind == LITERALS else -1
+        head = node.start_point[0] + _LITERAL_HEAD if kind == LITERALS else -1
         for i, item in enumerate(items):
-            first, last = item.start_point.row, _last_row(item)
+            first, last = item.start_point[0], _last_row(item)
             more: list[Fold] = []
             inner = item.type in _DECLARED
             functions = len(self.functions)
@@ -178,13 +176,23 @@ class Outline:
             folds += self._run(node, items, run, kind, owner)
             folds += kept or []
             run = []
-        return folds + self._run(node, items, run, kind, owner), declared
+        folds += self._run(node, items, run, kind, owner)
+        return (self._joined(folds) if len(folds) == 2 else folds), declared
+
+    def _joined(self, folds: list[Fold]) -> list[Fold]:
+        """A docstring's rest and the body that follows it as one gap, where only the closing quotes stand between them."""
+        document, body = folds
+        quotes = self._lines[document.end].strip()
+        between = self._lines[document.end + 1 : body.start]
+        if document.kind != DOCSTRINGS or body.kind != BODIES or quotes not in _QUOTES or any(map(str.strip, between)):
+            return folds
+        return [Fold(document.start, body.end, DOCUMENTED, body.owner, inside=True, closing=quotes)]
 
     def _kept(self, item: Node, inside: list[Fold], declared: bool, owner: int, first_statement: bool) -> list[Fold] | None:
         """The folds inside an item that stays, None for one that may go."""
         if declared:
             return inside
-        first, last = item.start_point.row, _last_row(item)
+        first, last = item.start_point[0], _last_row(item)
         if any(first <= row <= last for row in self._wanted):
             return inside if last - first >= _MAX_WANTED else []
         return self._docstring(item, owner) if first_statement else None
@@ -192,26 +200,24 @@ class Outline:
     def _run(self, node: Node, items: list[Node], run: list[int], kind: str, owner: int) -> list[Fold]:
         """One fold for neighbouring items, without those that share a line with something that stays."""
         whole = len(run) == len(items)
-        while run and not self._begins_line(items[run[0]]):
-            run = run[1:]
-        while run and not self._ends_line(node, items, run[-1]):
-            run = run[:-1]
-        if not run:
+        head = next((i for i in run if self._begins_line(items[i])), None)
+        tail = next((i for i in reversed(run) if self._ends_line(node, items, i)), None)
+        if head is None or tail is None or tail < head:
             return []
-        first, last = items[run[0]], items[run[-1]]
-        start, end = first.start_point.row, _last_row(last) + 1
+        first, last = items[head], items[tail]
+        start, end = first.start_point[0], _last_row(last) + 1
         if end - start < _MIN_ROWS or last.end_byte - first.start_byte < _MIN_CHARS or self._joins(end):
             return []
         return [Fold(start, end, kind, owner, whole and kind == BODIES)]
 
     def _begins_line(self, item: Node) -> bool:
-        line = self._lines[item.start_point.row]
-        return len(line) - len(line.lstrip()) == item.start_point.column
+        line = self._lines[item.start_point[0]]
+        return len(line) - len(line.lstrip()) == item.start_point[1]
 
     def _ends_line(self, node: Node, items: list[Node], i: int) -> bool:
         row = _last_row(items[i])
         if i + 1 < len(items):
-            return items[i + 1].start_point.row > row
+            return items[i + 1].start_point[0] > row
         return _last_row(node) > row or items[i].end_byte == node.end_byte  # a suite by indentation has no closing bracket
 
     def _joins(self, end: int) -> bool:
@@ -223,21 +229,21 @@ class Outline:
         """The folds of a Python docstring, None for another statement. Its first line of words and its last line stay."""
         if item.type != "expression_statement" or not item.named_children or item.named_children[0].type != "string":
             return None
-        start, end = item.start_point.row, _last_row(item)
+        start, end = item.start_point[0], _last_row(item)
         first = self._lines[start].strip().lstrip("rRbBuUfF").strip("\"'")
         start += 1 if first else 2
-        return [Fold(start, end, DOCSTRINGS, owner)] if end - start >= _MIN_ROWS else []
+        return [Fold(start, end, DOCSTRINGS, owner, inside=True)] if end - start >= _MIN_ROWS else []
 
     def _text(self, node: Node, kind: str, owner: int) -> list[Fold]:
         """The lines of a long comment or string but for its first two and its last."""
-        start, end = node.start_point.row + _COMMENT_HEAD, _last_row(node)
+        start, end = node.start_point[0] + _COMMENT_HEAD, _last_row(node)
         substitutes = kind == STRINGS and any("substitution" in c.type or c.type == "interpolation" for c in node.children)
-        return [Fold(start, end, kind, owner)] if end - start >= _MIN_ROWS and not substitutes else []
+        return [Fold(start, end, kind, owner, inside=True)] if end - start >= _MIN_ROWS and not substitutes else []
 
     def _comment_run(self, comments: list[Node]) -> list[Fold]:
-        if len(comments) < _COMMENT_HEAD + _MIN_ROWS or not self._begins_line(comments[0]):
+        if len(comments) < _COMMENT_HEAD + _MIN_ROWS:
             return []
-        return [Fold(comments[0].start_point.row + _COMMENT_HEAD, comments[-1].start_point.row + 1, COMMENTS)]
+        return [Fold(comments[0].start_point[0] + _COMMENT_HEAD, comments[-1].start_point[0] + 1, COMMENTS)]
 
 
 def _items(node: Node) -> list[Node]:
@@ -251,4 +257,4 @@ def _items(node: Node) -> list[Node]:
 def _last_row(node: Node) -> int:
     """The last line that holds a part of the node; some nodes end with their newline."""
     row, column = node.end_point
-    return row - 1 if column == 0 and row > node.start_point.row else row
+    return row - 1 if column == 0 and row > node.start_point[0] else row

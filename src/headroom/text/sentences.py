@@ -28,14 +28,16 @@ _SPECIAL = re.compile(
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SOFT_WRAPPED = 200  # characters: a longer line is a paragraph of its own and is cut inside
 _ABBREVIATION, _MIN_WORDS, _SHORT = 8, 6, 60
+_LONG_BLOCK, _HEAD = 8, 3  # lines
 
 
 @dataclass(slots=True)
 class Piece:
     """A stretch of the text: verbatim, with its first and last line (0-based) and the passage it belongs to.
 
-    `free` pieces are sentences, `opens` marks the first one of a paragraph, `inline` says that the piece stands on the
-    line on which the one before it ended (otherwise a line break stands between them).
+    `free` pieces are sentences, `opens` marks the first one of a paragraph, `folds` the rest of a long block below its
+    head; `inline` says that the piece stands on the line on which the one before it ended (otherwise a line break stands
+    between them).
     """
 
     text: str
@@ -45,6 +47,7 @@ class Piece:
     free: bool = False
     opens: bool = False
     inline: bool = False
+    folds: bool = False
 
 
 def pieces_of(lines: Sequence[str], passage: int = 0) -> list[Piece]:
@@ -66,7 +69,7 @@ def pieces_of(lines: Sequence[str], passage: int = 0) -> list[Piece]:
         end = _block_end(lines, i, kind or "")
         if kind == "heading" and is_header(lines[i]):
             passage += 1
-        out.append(Piece("\n".join(lines[i:end]), i, end - 1, passage))
+        _block(out, lines, i, end, passage, kind == "fence")
         start = i = end
     return out
 
@@ -90,6 +93,15 @@ def _block_end(lines: Sequence[str], i: int, kind: str) -> int:
     return end
 
 
+def _block(out: list[Piece], lines: Sequence[str], start: int, end: int, passage: int, fenced: bool = False) -> None:
+    """Adds lines that stay: as one piece, or as their head, the rest that may be folded, and a closing fence."""
+    seams = [start, end]
+    if end - start >= _LONG_BLOCK:
+        seams = [start, start + _HEAD + fenced, end - 1, end] if fenced else [start, start + _HEAD, end]
+    for k, (a, b) in enumerate(zip(seams, seams[1:], strict=False)):
+        out.append(Piece("\n".join(lines[a:b]), a, b - 1, passage, folds=k == 1))
+
+
 def _paragraph(out: list[Piece], lines: Sequence[str], start: int, end: int, passage: int, titled: bool) -> int:
     """Adds the pieces of the lines between two seams; returns the passage that they belong to."""
     while start < end and is_header(lines[start]):
@@ -100,7 +112,7 @@ def _paragraph(out: list[Piece], lines: Sequence[str], start: int, end: int, pas
         return passage
     text = "\n".join(lines[start:end])
     if titled or not reads_as_written(text):
-        out.append(Piece(text, start, end - 1, passage))
+        _block(out, lines, start, end, passage)
         return passage
     opens, line, inline = True, start, False
     for part, breaks in _items(lines, start, end) or _sentences(text):

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from headroom.model import Context, Intent
 from headroom.text.delimited import separator, splitter
 from headroom.text.layout import spread
 from headroom.text.regions import heads_table
@@ -24,6 +25,12 @@ _LISTED = (
     (re.compile(r"\d[\d.,]*[KMGTPkB]?\t(?=.*[A-Za-z/])[^\t]+$"), 0.8),
 )
 _LOOKED_AT = 40
+_DATA_FILE = re.compile(r"\.(?:csv|tsv|tab|psv|txt|log|out|md)\b", re.IGNORECASE)
+
+
+def reads_source(context: Context) -> bool:
+    """Whether the text is a file that its reader may want to edit: its lines are to be quoted, not re-encoded."""
+    return context.intent is Intent.READ and not _DATA_FILE.search(context.call.path or context.call.command or ".txt")
 
 
 def sure_table(lines: Sequence[str]) -> float:

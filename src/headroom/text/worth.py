@@ -18,12 +18,14 @@ _PER_FACT, _PER_RARE, _OPENING, _PER_MATCH = 0.5, 0.25, 0.5, 6.0
 _OWN_WEIGHT = 0.5  # of the match with the text's own question where the user asks something
 _OVERHEAD = 60  # characters that every sentence is taken to cost on top of its own, so that short ones don't always win
 _STEM, _STEM_WEIGHT, _MIN_COVER, _MIN_COVERED = 5, 0.7, 0.34, 2
+_SAID_AGAIN = 1.3  # what several passages say is more likely to matter
 _EDGE, _MIN_REPEAT, _MIN_REPEATED_BLOCK = 32, 48, 120
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """For each piece its score per character, the question's matches (0 to 1), and the earlier piece that it repeats.
+    """For each piece its score per character, the question's matches (0 to 1), and the earlier piece that it repeats;
+    for each passage its best match.
 
     `asked` says that the text answers the user's question, so that the rest of it may go sooner.
     """
@@ -31,30 +33,34 @@ class Worth:
     density: list[float]
     match: list[float]
     source: dict[int, int]
+    relevance: dict[int, float]
     asked: bool
 
     @classmethod
     def of(cls, pieces: Sequence[Piece], question: Query, own: Query) -> Worth:
         """By the user's question and the text's own one. Linear: each word is looked at a fixed number of times."""
         source = _repeats(pieces)
-        free = [i for i, p in enumerate(pieces) if p.free and i not in source]
-        words = [set(_WORD.findall(pieces[i].text.lower())) for i in free]
-        texts = [pieces[i].text for i in free]
+        said = [i for i, p in enumerate(pieces) if p.text and i not in source and not p.text.isspace()]
+        texts = [pieces[i].text for i in said]
+        words = [set(_WORD.findall(text.lower())) for text in texts]
         scores, asked = _matches(question, texts, words)
         own_scores, answered = _matches(own, texts, words)
         match = [0.0] * len(pieces)
-        for i, score, own_score in zip(free, scores, own_scores, strict=True):
+        for i, score, own_score in zip(said, scores, own_scores, strict=True):
             match[i] = max(score, own_score * (_OWN_WEIGHT if asked else 1.0))
+        relevance = _by_passage(pieces, match) if asked or answered else {}
         counts = Counter(word for found in words for word in found)
         once = {word for word, count in counts.items() if count == 1}
-        relevance = _by_passage(pieces, match) if asked or answered else {}
         density = [0.0] * len(pieces)
-        for i, found in zip(free, words, strict=True):
+        for i, found in zip(said, words, strict=True):
             p = pieces[i]
-            says = _PER_FACT * min(len(_FACT.findall(p.text)), _MAX_FACTS) + _PER_RARE * min(len(found & once), _MAX_RARE)
-            value = (1.0 + says + _OPENING * p.opens) * (0.7 + relevance.get(p.passage, 0.3)) + _PER_MATCH * match[i]
-            density[i] = value / (len(p.text) + _OVERHEAD)
-        return cls(density, match, source, asked)
+            if p.free:
+                says = _PER_FACT * min(len(_FACT.findall(p.text)), _MAX_FACTS) + _PER_RARE * min(len(found & once), _MAX_RARE)
+                value = (1.0 + says + _OPENING * p.opens) * (0.7 + relevance.get(p.passage, 0.3)) + _PER_MATCH * match[i]
+                density[i] = value / (len(p.text) + _OVERHEAD)
+        for at in source.values():
+            density[at] *= _SAID_AGAIN
+        return cls(density, match, source, relevance, asked)
 
 
 def _matches(query: Query, texts: list[str], words: list[set[str]]) -> tuple[list[float], bool]:

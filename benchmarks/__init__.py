@@ -1,0 +1,1 @@
+"""Measurements that regenerate every figure in the documents."""

@@ -1,0 +1,171 @@
+"""Who competes for a text, and who wins: the smallest form in tokens among those that the level and the call permit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from headroom import marker
+from headroom.hints import reads_editable_file
+from headroom.interfaces import Compressor
+from headroom.model import Compressed, Context, Intent, Level, Omission
+from headroom.plugins import compressors
+from headroom.text.lines import sample, split_lines
+from headroom.text.numbering import Run, dominant_run
+from headroom.tokens import count_tokens
+
+_SURE, _NEAR = 0.5, 0.2
+MIN_CHARS = 160
+FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
+# A lossy form must be this much smaller than the best lossless one: what can be had without loss is not traded for little.
+_LOSSY_SHARE = 0.9
+# These recognise how a text is printed, not what it is.
+_GENERIC = frozenset(("numbered", "noise"))
+# What an editing agent may have to quote (R20), and how large a file may be to be read like that.
+_EDITABLE = frozenset(("code", "config", "prose", "json", "xml", "html", "unknown"))
+_HUGE = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One candidate of a decision: who made it, how sure its maker was of the type, what it costs."""
+
+    compressor: str
+    sniff: float
+    tokens: int
+    lossless: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The best form of a text; `compressed` is None where nothing beats the text itself.
+
+    Token counts include the closing line of a lossy form. `sure` is how surely the text is of its content type.
+    """
+
+    content_type: str
+    tokens_before: int
+    tokens_after: int
+    compressed: Compressed | None = None
+    tried: tuple[Tried, ...] = ()
+    sure: float = 0.0
+
+    def or_smaller(self, other: Choice) -> Choice:
+        """The better of two choices for one text, with what both tried."""
+        better = other if _beats(other, self) else self
+        return replace(better, tried=self.tried + other.tried)
+
+
+def unchanged(content_type: str, tokens: int, tried: tuple[Tried, ...] = (), sure: float = 0.0) -> Choice:
+    """The choice to leave a text as it is."""
+    return Choice(content_type, tokens, tokens, None, tried, sure)
+
+
+def chosen(content_type: str, before: int, form: Compressed, tried: tuple[Tried, ...]) -> Choice:
+    """The choice of a form that was put together from others; to leave the text as it is where the form is no smaller."""
+    after = _cost(form)
+    return Choice(content_type, before, after, form, tried) if after < before else unchanged(content_type, before, tried)
+
+
+def _cost(form: Compressed) -> int:
+    return count_tokens(form.text) + (0 if form.lossless else FOOTER_TOKENS)
+
+
+def _beats(one: Choice, other: Choice) -> bool:
+    """Whether a choice is clearly better: smaller, and by a margin where it gives up losslessness for that."""
+    if one.compressed is None or other.compressed is None:
+        return one.compressed is not None
+    if one.compressed.lossless == other.compressed.lossless:
+        return one.tokens_after < other.tokens_after
+    if other.compressed.lossless:
+        return one.tokens_after < other.tokens_after * _LOSSY_SHARE
+    return one.tokens_after * _LOSSY_SHARE <= other.tokens_after
+
+
+def sniff_all(text: str, context: Context) -> list[tuple[float, Compressor]]:
+    """Every compressor that recognises the text, the surest first (alphabetical among equals)."""
+    seen = sample(text)
+    scored = ((compressor.sniff(seen, context), compressor) for compressor in compressors().values())
+    return sorted((pair for pair in scored if pair[0] >= _SURE), key=lambda pair: -pair[0])
+
+
+def compete(text: str, context: Context, tokens: int) -> Choice:
+    """The best candidate for a text of one kind: from all that recognise it, with and without its printed numbers."""
+    quotable = _quotable(text, context)
+    if quotable and reads_editable_file(context.call):
+        return _best(text, "file", context, tokens, _of_names(text, context, ("numbered",)), 1.0)
+    sniffed = sniff_all(text, context)
+    numbered = any(compressor.name == "numbered" for _, compressor in sniffed)
+    lines = split_lines(text) if numbered else []
+    run = dominant_run(lines) if numbered else None
+    inner = _bare(lines, run) if run else text
+    typed = [pair for pair in (sniff_all(inner, context) if run else sniffed) if pair[1].name not in _GENERIC]
+    content_type = typed[0][1].content_type if typed else "unknown"
+    sure = typed[0][0] if typed else 0.0
+    generic = [pair for pair in sniffed if pair[1].name in _GENERIC]
+    if quotable and content_type in _EDITABLE:
+        return _best(text, content_type, context, tokens, [p for p in generic if p[1].name == "numbered"], sure)
+    near = [pair for pair in typed if pair[0] >= sure - _NEAR]
+    if run is None:
+        return _best(text, content_type, context, tokens, [*generic, *near], sure)
+    best = _best(text, content_type, context, tokens, generic, sure)
+    without = _best(inner, content_type, context, count_tokens(inner), near, sure)
+    return best.or_smaller(_renumbered(without, lines, run, tokens))
+
+
+def _quotable(text: str, context: Context) -> bool:
+    return context.intent is Intent.READ and context.level is not Level.AGGRESSIVE and len(text) <= _HUGE
+
+
+def _of_names(text: str, context: Context, names: tuple[str, ...]) -> list[tuple[float, Compressor]]:
+    seen = sample(text)
+    some = (compressors()[name] for name in names)
+    return [(score, compressor) for compressor in some if (score := compressor.sniff(seen, context)) >= _SURE]
+
+
+def _best(
+    text: str, content_type: str, context: Context, tokens: int, competing: list[tuple[float, Compressor]], sure: float
+) -> Choice:
+    best = unchanged(content_type, tokens, (), sure)
+    if len(text) < MIN_CHARS:
+        return best
+    for candidate in _candidates(text, content_type, context, tokens, competing, sure):
+        best = best.or_smaller(candidate)
+    return best
+
+
+def _candidates(
+    text: str, content_type: str, context: Context, tokens: int, competing: list[tuple[float, Compressor]], sure: float
+) -> Iterator[Choice]:
+    for score, compressor in competing:
+        for form in compressor.compress(text, context):
+            if context.level is Level.LOSSLESS and not form.lossless:
+                continue
+            cost = _cost(form)
+            tried = (Tried(form.compressor, score, cost, form.lossless),)
+            fits = cost < tokens
+            yield Choice(content_type, tokens, cost if fits else tokens, form if fits else None, tried, sure)
+
+
+def _bare(lines: list[str], run: Run) -> str:
+    return "\n".join(line[len(run.prefix(i)) :] for i, line in enumerate(lines) if run.start <= i < run.end)
+
+
+def _renumbered(choice: Choice, lines: list[str], run: Run, tokens: int) -> Choice:
+    """A lossy form of the text behind printed line numbers; its markers speak of those numbers."""
+    form = choice.compressed
+    if form is None or form.lossless:
+        return unchanged(choice.content_type, tokens, choice.tried, choice.sure)
+    by = run.number - 1
+    head = lines[: run.start] + ([f"[line {run.number} follows]"] if by else [])
+    text = "\n".join((*head, marker.shift_lines(form.text, by), *lines[run.end :]))
+    whole = replace(form, text=text, omissions=moved(form.omissions, by))
+    return replace(chosen(choice.content_type, tokens, whole, choice.tried), sure=choice.sure)
+
+
+def moved(omissions: tuple[Omission, ...], by: int) -> tuple[Omission, ...]:
+    """Omissions of a part, as they count in the whole text: line ranges further down by as many lines."""
+    return tuple(
+        replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) if o.unit == "lines" and not o.path else o
+        for o in omissions
+    )
