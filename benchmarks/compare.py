@@ -32,9 +32,9 @@ INCUMBENT = "headroom-ai[code,html,proxy]==0.42.0"
 OURS, THEIRS = "headroom", "headroom-ai 0.42.0"
 _ASKED_PER_PAYLOAD = 4
 NOTE = (
-    f"{THEIRS} is the package of that name on the index, in its own virtual environment, at its defaults, with the extras "
-    "code, html and proxy. The run is offline (HF_HUB_OFFLINE=1): its text model, a download, could not be loaded and "
-    "takes no part."
+    f"{THEIRS} is the package of that name on the index, in its own virtual environment, at its defaults, with the "
+    "extras code, html and proxy. The run is offline (HF_HUB_OFFLINE=1): its text model, a download, could not be "
+    "loaded and takes no part."
 )
 
 
@@ -169,8 +169,10 @@ def main() -> None:
                 for row in measure(label, python, inputs, given.ask, home):
                     rows.append(row)
                     file.write(json.dumps(row) + "\n")
-                    print(f"\r{label}: {row['workload']:<24}", end="", file=sys.stderr)
-        print(file=sys.stderr)
+                    if sys.stderr.isatty():
+                        print(f"\r{label}: {row['workload']}\x1b[K", end="", file=sys.stderr)
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr)
     text = table(rows, list(packages)) + "\n" + ("" if given.no_incumbent else f"\n{NOTE}\n")
     (out / "table.md").write_text(text, "utf-8")
     print(text)

@@ -51,8 +51,8 @@ def _available(workload: str, maker: Callable[[], list[Payload]]) -> Iterator[In
 
 def _searches(folder: Path) -> list[Payload]:
     patterns = [
-        ("-rnI", r"except \w*Error", "asyncio"), ("-rnI", "isinstance(", "email"), ("-rnIC2", "warnings.warn", "unittest"),
-        ("-rcI", "import", "xml"), ("-rnI", "deprecated", "."),
+        ("-rnI", r"except \w*Error", "asyncio"), ("-rnI", "isinstance(", "email"), ("-rcI", "import", "xml"),
+        ("-rnIC2", "warnings.warn", "unittest"), ("-rnI", "deprecated", "."),
     ]  # fmt: skip
     found = []
     for flags, pattern, place in patterns:

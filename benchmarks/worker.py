@@ -7,19 +7,24 @@ with OpenAI chat messages: a question, the tool call, the tool's result.
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 _ANSWERS = sys.stdout
 sys.stdout = sys.stderr  # whatever the package prints must not get between the answers
-_KIB_PER_UNIT = 1 / 1024 if sys.platform == "darwin" else 1
+_STATUS = Path("/proc/self/status")
 
 
 def peak_mib() -> float:
     """The highest resident size of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB_PER_UNIT / 1024
+    if _STATUS.exists():  # getrusage of a Linux process counts what its parent held before it became this one
+        found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
+        return int(found[1]) / 1024 if found else 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def conversation(job: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What precedes a block: the user's question, and the lines that earlier tool results already show."""
+"""What precedes a block: the user's question, and the lines that earlier tool results and calls already show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from headroom.model import Block, Role, ToolCall
 from headroom.text.lines import split_lines
 from headroom.text.numbering import Run, address_offset, numbered_runs
 
-_MIN_LINES, _MIN_CHARS, _SEED_CHARS, _LABEL = 3, 240, 8, 72
+_MIN_LINES, _MIN_CHARS, _SEED_CHARS, _MOST_BACK, _LABEL = 3, 240, 8, 200, 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Repeat:
 
 @dataclass(slots=True)
 class _Shown:
-    """An earlier result: its lines without printed numbers (None where the reader can't see them), and its name."""
+    """An earlier text: its lines without printed numbers (None where the reader can't see them), and its name."""
 
     lines: list[str | None]
     offset: int
-    label: str
+    name: str
 
 
 @dataclass(slots=True)
@@ -37,33 +37,41 @@ class Conversation:
 
     question: str = ""
     _pending: list[tuple[Block, str]] = field(default_factory=list)
-    _results: list[_Shown] = field(default_factory=list)
+    _shown: list[_Shown] = field(default_factory=list)
+    _results: int = 0
     _index: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, block: Block, shown: str) -> None:
         """Takes in a block in the form in which it stays visible."""
         if block.role is Role.USER:
             self.question = block.text
-        elif block.role is Role.TOOL:
+        elif block.role is Role.TOOL or (block.role is Role.CALL and block.text.count("\n") >= _MIN_LINES):
             self._pending.append((block, shown))  # indexed only when a later result asks
 
-    def _add_result(self, block: Block, shown: str) -> None:
+    def _index_lines(self, block: Block, shown: str) -> None:
         raw = split_lines(block.text)
         bare: list[str | None] = list(bare_lines(raw))
         if shown != block.text:
             visible = split_lines(shown)
             seen = {*visible, *bare_lines(visible)}
             bare = [line if line in seen or raw[i] in seen else None for i, line in enumerate(bare)]
-        number = len(self._results)
-        self._results.append(_Shown(bare, address_offset(raw), _label(block.call)))
+        number = len(self._shown)
+        self._shown.append(_Shown(bare, address_offset(raw), self._name(block)))
         for i, line in enumerate(bare):
             if line is not None and len(line) >= _SEED_CHARS:
                 self._index[line] = (number, i)
 
+    def _name(self, block: Block) -> str:
+        label = _label(block.call)
+        if block.role is Role.CALL:
+            return f"your call {label}"
+        self._results += 1
+        return f"tool result {self._results}" + (f" ({label})" if label else "")
+
     def repeats_in(self, lines: list[str]) -> list[Repeat]:
         """Maximal runs of lines that an earlier result shows, long enough to be worth a reference, in order."""
         for block, shown in self._pending:
-            self._add_result(block, shown)
+            self._index_lines(block, shown)
         self._pending.clear()
         if not self._index:
             return []
@@ -84,8 +92,9 @@ class Conversation:
 
     def _extend(self, bare: list[str], i: int, at: tuple[int, int], floor: int) -> Repeat:
         source, j = at
-        there = self._results[source].lines
+        there = self._shown[source].lines
         start, back = i, j
+        floor = max(floor, i - _MOST_BACK)
         while start > floor and back > 0 and there[back - 1] == bare[start - 1]:
             start, back = start - 1, back - 1
         end, ahead = i + 1, j + 1
@@ -95,12 +104,11 @@ class Conversation:
 
     def reference(self, repeat: Repeat, offset: int) -> str:
         """The marker that stands for repeated lines; `offset` turns positions into the numbers the reader sees."""
-        source = self._results[repeat.source]
+        source = self._shown[repeat.source]
         first = repeat.source_start + 1 + source.offset
         last = first + repeat.end - repeat.start - 1
-        name = f"lines {first}–{last} of tool result {repeat.source + 1}"
         here = (repeat.start + 1 + offset, repeat.end + offset)
-        return repeats(repeat.end - repeat.start, (here,), name + (f" ({source.label})" if source.label else ""))
+        return repeats(repeat.end - repeat.start, (here,), f"lines {first}–{last} of {source.name}")
 
 
 def bare_lines(lines: list[str]) -> list[str]:

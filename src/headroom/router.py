@@ -1,4 +1,4 @@
-"""ContentRouter: takes a text out of its envelope, cuts it into parts of one content type, and lets compressors compete.
+"""ContentRouter: takes a text out of its envelope, cuts it into parts of one type, and lets compressors compete.
 
 Nothing here depends on installed extras, on time or on what was routed before.
 """
@@ -10,6 +10,7 @@ from dataclasses import replace
 from headroom import marker
 from headroom.contest import MIN_CHARS, Choice, Tried, chosen, compete, moved, unchanged
 from headroom.model import Compressed, Context, Nested, Omission
+from headroom.text.cut_json import CutJson, cut_json
 from headroom.text.envelopes import Inner, inner_texts, literal_like
 from headroom.text.lines import split_lines
 from headroom.text.parts import Part, split_parts
@@ -33,6 +34,8 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
     if inner := inner_texts(text):
         unwrapped = _envelope(text, inner, context, depth, tokens)
         return unwrapped if len(inner) == 1 else unwrapped.or_smaller(compete(text, context, tokens))
+    if cut := cut_json(text):
+        return _cut_off(cut, context, depth, tokens)
     whole = compete(text, context, tokens)
     if _settled(whole) or marker.looks_marked(text):
         return whole
@@ -86,6 +89,15 @@ def _joined(text: str, parts: list[Part], context: Context, depth: int, before: 
         return unchanged("mixed", before, tuple(tried))
     form = Compressed("\n".join(out), "+".join(sorted(names)), lossless, tuple(omissions))
     return chosen("mixed", before, form, tuple(tried))
+
+
+def _cut_off(cut: CutJson, context: Context, depth: int, before: int) -> Choice:
+    """The complete part of a JSON text by its compressor, then the rest as it came."""
+    choice = route(cut.document, context, depth + 1)
+    if choice.compressed is None:
+        return unchanged(choice.content_type, before, choice.tried, choice.sure)
+    form = replace(choice.compressed, text=f"{choice.compressed.text}\n[the JSON was cut off; it goes on:]\n{cut.rest}")
+    return chosen(choice.content_type, before, form, choice.tried)
 
 
 def _envelope(text: str, inner: list[Inner], context: Context, depth: int, before: int) -> Choice:

@@ -6,16 +6,16 @@ by rank. What the question names stays whole. An outline of a source that parses
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from headroom.interfaces import Sample
 from headroom.marker import omitted
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.text.code_signs import signs
-from headroom.text.languages import CodeLanguage, best_parse, by_name, by_path
+from headroom.text.indent_outline import EXTENSIONS, indent_outline
+from headroom.text.languages import CodeLanguage, best_parse, by_name, by_path, error_count
 from headroom.text.lines import sample, split_lines
-from headroom.text.outline import Fold, Outline
+from headroom.text.outline import Fold, Function, Outline
 from headroom.text.query import parse_query
 from headroom.text.ranking import kept_whole
 from headroom.tokens import count_tokens
@@ -23,8 +23,8 @@ from headroom.tokens import count_tokens
 _HUGE, _HUGE_SHARE = 200_000, 0.25  # characters: above this an outline is offered at `balanced` too
 # What an agent reads it may soon quote: a read shows as much of the bodies as fits into this many characters.
 _READ_CHARS, _READ_SHARE = 4_000, 0.15
-_WORD = re.compile(r"\S+\.\w{1,4}\b")
-_MIN_CHARS, _MIN_LINES, _MIN_SIGNS, _LIKELY, _SURE, _MAX_FOREIGN = 400, 4, 3, 0.13, 0.2, 12
+_MAX_COMMAND = 2_000
+_MIN_CHARS, _MIN_LINES, _MIN_SIGNS, _LIKELY, _SURE, _MAX_FOREIGN, _MAX_ERRORS = 400, 4, 3, 0.13, 0.2, 12, 30
 _WANTED_SHARE, _MAX_WANTED = 0.5, 12
 
 
@@ -44,15 +44,17 @@ class Code:
             return 0.85 if seen.share >= _SURE else 0.7
         if seen.signs >= _MIN_SIGNS and seen.share * 2 >= _LIKELY and seen.closed * 2 >= seen.lines:
             return 0.7
-        return 0.85 if seen.signs and _named(context) is not None else 0.0
+        return 0.85 if seen.signs and _path(context) else 0.0
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if len(text) < _MIN_CHARS or context.level is Level.LOSSLESS:
             return
         if context.level is Level.BALANCED and len(text) < _HUGE:
             return
-        language = _named(context) or by_name(signs(sample(text).lines).language)
-        if language is not None and (form := _outlined(text, language, context)) is not None:
+        path = _path(context)
+        language = by_path(path) or (None if _other(path) else by_name(signs(sample(text).lines).language))
+        form = _outlined(text, language, context)
+        if form is not None:
             yield form
 
     def decode(self, text: str) -> str:
@@ -62,26 +64,44 @@ class Code:
         return decoded == original
 
 
-def _named(context: Context) -> CodeLanguage | None:
-    """The language of the one file that the call reads."""
+def _path(context: Context) -> str:
+    """The one source file that the call reads, as far as it says."""
     if context.intent is not Intent.READ:
-        return None
+        return ""
     if context.call.path:
-        return by_path(context.call.path)
-    found = {language for word in _WORD.findall(context.call.command) if (language := by_path(word)) is not None}
-    return found.pop() if len(found) == 1 else None
+        return context.call.path
+    words = {word.strip("'\"") for word in context.call.command[:_MAX_COMMAND].split()}
+    words = {word for word in words if by_path(word) is not None or _other(word)}
+    return words.pop() if len(words) == 1 else ""
 
 
-def _outlined(text: str, language: CodeLanguage, context: Context) -> Compressed | None:
+def _other(path: str) -> bool:
+    """Whether the name is that of a source file for which there is no grammar."""
+    dot = path.rfind(".")
+    return dot >= 0 and path[dot:].lower() in EXTENSIONS
+
+
+def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Compressed | None:
     lines = split_lines(text)
-    root, language = best_parse(text, language)
     scores = parse_query(context.query).scores(text, lines)
-    outline = Outline(lines, root, _wanted(scores), language.newline_ends)
-    whole = kept_whole(outline, lines, scores, _budget(text, context))
-    chosen = [fold for fold in outline.folds if fold.owner not in whole]
+    found = None if language is None else _by_tree(text, lines, language, _wanted(scores))
+    folds, functions, language = found or (*indent_outline(lines), None)
+    whole = kept_whole(folds, functions, lines, scores, _budget(text, context))
+    chosen = [fold for fold in folds if fold.owner not in whole]
     if not chosen:
         return None
     return Compressed("\n".join(_rendered(lines, chosen, language)), "code", False, _omissions(chosen))
+
+
+def _by_tree(
+    text: str, lines: list[str], language: CodeLanguage, wanted: list[int]
+) -> tuple[list[Fold], list[Function], CodeLanguage | None] | None:
+    """Folds, functions and the true language; None where the grammar understands too little of the text."""
+    root, language = best_parse(text, language)
+    if root.has_error and not language.macros and error_count(root) * _MAX_ERRORS > len(lines):
+        return None
+    outline = Outline(lines, root, wanted, language.newline_ends)
+    return outline.folds, outline.functions, language
 
 
 def _wanted(scores: dict[int, float]) -> list[int]:
@@ -102,7 +122,7 @@ def _budget(text: str, context: Context) -> int:
     return int(_READ_CHARS + len(text) * _READ_SHARE) if context.intent is Intent.READ else 0
 
 
-def _rendered(lines: list[str], chosen: list[Fold], language: CodeLanguage) -> list[str]:
+def _rendered(lines: list[str], chosen: list[Fold], language: CodeLanguage | None) -> list[str]:
     out: list[str] = []
     at = 0
     for fold in chosen:
@@ -110,9 +130,9 @@ def _rendered(lines: list[str], chosen: list[Fold], language: CodeLanguage) -> l
         first = next((line for line in lines[fold.start : fold.end] if line.strip()), "")
         words = first.lstrip()
         marker = omitted(fold.end - fold.start, "lines", ((fold.start + 1, fold.end),))
-        if not fold.inside:
+        if not fold.inside and language is not None:
             marker = f"{language.comment} {marker}"
-        if fold.empties and language.empty_body:
+        if fold.empties and language is not None and language.empty_body:
             marker = f"{language.empty_body}  {marker}"
         if fold.closing:
             marker = f"{marker} {fold.closing}"

@@ -1,5 +1,7 @@
 """Whether lines are source code, and in which language: by the lines that only a programming language has.
 
+"other" stands for the languages without a grammar here.
+
 One look-up of each line's first word; a pattern is tried only on lines whose first word could be a sign.
 """
 
@@ -62,6 +64,17 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("template template<typename template<class", r"template ?<", "cpp"),
     ("if for while switch", r"(?:if|for|while|switch) ?\(.*[{)&|,;]$", "javascript typescript java c cpp"),
     ("if for", r"(?:if|for) [^(].*[^;:] ?\{$", "go rust"),
+    ("def", r"def (?:self\.)?[\w?!=]+(?:\(.*\))?(?: do)?$", "other"),
+    ("defmodule defp defmacro", r"def\w* .* do$", "other"),
+    ("end", r"end[;,)]*$", "other"),
+    ("class module object trait", r"(?:class|module|object|trait) [A-Z][\w:]*(?: < [\w:]+|\(.*| extends .*)?(?: ?\{)?$", "other"),
+    ("fun override suspend", r"(?:override |suspend )*fun .*[{(=,)]$", "other"),
+    ("local", r"local (?:function )?[\w, ]+(?: ?=.*|\(.*\))?$", "other"),
+    ("function", r"function [\w.:-]+ ?(?:\(.*\))?(?:: ?\??\w+)?(?: ?\{)?$", "other"),
+    ("using", r"using [A-Z][\w.]+;$", "other"),
+    ("<?php", r"<\?php", "other"),
+    ("#!/bin/sh #!/bin/bash #!/usr/bin/env", r"#!", "other"),
+    ("if then fi done esac", r"if \[\[? .*(?:then|\]\]?)$|(?:then|fi|done|esac);?$", "other"),
     ("} else", r"\} else(?: if)?\b.*\{$|\} catch ?(?:\(.*\) )?\{$|else if .*\{$", "javascript typescript java go rust c cpp"),
 )  # fmt: skip
 
@@ -72,7 +85,7 @@ for _words, _pattern, _names in _TABLE:
 
 _PREFIXED = (
     ("#[", ("rust",)), ("#![", ("rust",)), ("self.", ("python",)), ("this.", ("javascript", "typescript", "java")),
-    ("std::", ("cpp",)), ("module.exports", ("javascript",)), ("exports.", ("javascript",)),
+    ("std::", ("cpp",)), ("$this->", ("other",)), ("module.exports", ("javascript",)), ("exports.", ("javascript",)),
 )  # fmt: skip
 _FIRST = frozenset(prefix[:2] for prefix, _ in _PREFIXED)
 _COMMENT = ("//", "/*", "*", "#", '"""', "--")

@@ -6,39 +6,41 @@ from collections.abc import Sequence
 from itertools import accumulate
 from math import sqrt
 
-from headroom.text.outline import Outline
+from headroom.text.outline import Fold, Function
 
 _MARKER_CHARS = 48
 _MAX_NAMED = 120  # lines of a function that stays whole because the question names it
 _ASKED, _SMALL, _PUBLIC = 1.0, 1.0, 0.02
 
 
-def kept_whole(outline: Outline, lines: Sequence[str], scores: dict[int, float], budget: int) -> frozenset[int]:
+def kept_whole(
+    folds: Sequence[Fold], functions: Sequence[Function], lines: Sequence[str], scores: dict[int, float], budget: int
+) -> frozenset[int]:
     """The owners whose folds are not taken: as many, by rank, as fit when the whole form may have `budget` characters."""
     sizes = [0, *accumulate(len(line) + 1 for line in lines)]
     hidden: dict[int, int] = {}
     shown = sizes[-1]
-    for fold in outline.folds:
+    for fold in folds:
         saved = sizes[fold.end] - sizes[fold.start] - _MARKER_CHARS
         hidden[fold.owner] = hidden.get(fold.owner, 0) + saved
         shown -= saved
     left = budget - shown
     if left <= 0:
         return frozenset()
-    asked = _asked(outline, scores)
+    asked = _asked(functions, scores)
     whole: set[int] = set()
-    for owner in sorted(hidden, key=lambda o: (-_rank(o, outline, asked, hidden[o]), o)):
+    for owner in sorted(hidden, key=lambda o: (-_rank(o, functions, asked, hidden[o]), o)):
         if hidden[owner] <= left:
             whole.add(owner)
             left -= hidden[owner]
     return frozenset(whole)
 
 
-def _asked(outline: Outline, scores: dict[int, float]) -> dict[int, float]:
+def _asked(functions: Sequence[Function], scores: dict[int, float]) -> dict[int, float]:
     """For each function how much its lines speak of the question; lines of inner functions count for those."""
     innermost: dict[int, int] = {}
     lines = sorted(scores)
-    for owner, function in enumerate(outline.functions):  # outer functions come before inner ones
+    for owner, function in enumerate(functions):  # outer functions come before inner ones
         for line in lines:
             if function.start <= line < function.end:
                 innermost[line] = owner
@@ -48,6 +50,6 @@ def _asked(outline: Outline, scores: dict[int, float]) -> dict[int, float]:
     return asked
 
 
-def _rank(owner: int, outline: Outline, asked: dict[int, float], size: int) -> float:
-    public = 0.0 if owner < 0 or outline.functions[owner].name.startswith("_") else _PUBLIC
+def _rank(owner: int, functions: Sequence[Function], asked: dict[int, float], size: int) -> float:
+    public = 0.0 if owner < 0 or functions[owner].name.startswith("_") else _PUBLIC
     return (_ASKED * asked.get(owner, 0.0) + _SMALL) / sqrt(max(size, 1)) + public

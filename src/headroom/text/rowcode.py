@@ -26,7 +26,7 @@ PARTS = "[table: rows follow"
 _HEADER = re.compile(r"^\[table: the next (\d+) lines", re.MULTILINE)
 _MARKS = ("|", "\t", ",", ";", "~", "^", "¦")
 _RAW = ">"
-_TREE = 'a path whose line ends in "/" holds the deeper indented ones below it, {a..b} counts'
+_TREE = 'a line ending in "/" is a directory, what is indented below it is inside, {a..b} stands for all from a to b'
 _DECODER = json.JSONDecoder()
 
 

@@ -71,13 +71,16 @@ def _sure_aligned(lines: Sequence[str]) -> float:
 
 
 def _sure_worded(lines: Sequence[str]) -> float:
-    """Lines of as many words of which some are always the same (`x on /y type z`)."""
+    """Lines of as many words of which some are always the same (`x on /y type z`), or of a name and a number."""
     words = [line.split(" ") for line in lines]
     size, seen = Counter(map(len, words)).most_common(1)[0]
-    if size < 4 or seen < 8 or seen < 0.9 * len(lines):
+    if size < 2 or seen < 8 or seen < 0.9 * len(lines):
         return 0.0
     columns = list(zip(*[w for w in words if len(w) == size], strict=True))
-    return 0.85 if sum(column.count(column[0]) == seen for column in columns) > 1 else 0.0
+    if size == 2:
+        return 0.74 if len(lines) >= 20 and all(map(str.isdigit, columns[1])) else 0.0
+    same = sum(column.count(column[0]) == seen for column in columns)
+    return 0.85 if same > 1 else 0.74 if same and len(lines) >= 20 else 0.0
 
 
 def _sure_gutters(lines: Sequence[str]) -> float:
@@ -87,7 +90,7 @@ def _sure_gutters(lines: Sequence[str]) -> float:
     steady = counts.most_common(1)[0][1] >= 0.5 * len(rows)
     wide = max(map(len, rows))
     gutters = sum(column.count(" ") == len(rows) for column in zip(*[row.ljust(wide) for row in rows], strict=True))
-    return (0.85 if gutters > 5 and len(rows) >= 20 else 0.65) if steady and gutters >= 2 else 0.0
+    return (0.74 if gutters > 5 and len(rows) >= 20 else 0.65) if steady and gutters >= 2 else 0.0
 
 
 def sure_listing(lines: Sequence[str]) -> float:
@@ -99,6 +102,10 @@ def sure_listing(lines: Sequence[str]) -> float:
     for pattern, share in _LISTED:
         if sum(pattern.match(line) is not None for line in filled) >= share * len(filled):
             return 0.95
+    ends = [line.rsplit(None, 1)[-1] for line in filled]
+    words = Counter(len(line.split()) for line in filled).most_common(1)[0]
+    if 1 < words[0] <= 4 and words[1] >= 0.9 * len(filled) and sum("/" in end for end in ends) >= 0.9 * len(filled):
+        return 0.8
     bare = sum(_PATH_CHARS.fullmatch(line) is not None for line in filled)
     slashed = sum("/" in line for line in filled)
     return 0.9 if bare >= 0.9 * len(filled) and slashed >= 0.5 * len(filled) else 0.0

@@ -14,7 +14,7 @@ _WORD = re.compile(r"\w{3,}")
 # Numbers, names inside a sentence, abbreviations, quotes, code: what people quote from a text.
 _FACT = re.compile(r"\d[\d.,:/%-]*|`[^`]+`|(?<=[\w,;:(/-] )[A-Z]\w|\b[A-Z]{2,}|[\"“«]|\w[_/@=]\w|\*\*|https?:")
 _MAX_FACTS, _MAX_RARE = 8, 8
-_PER_FACT, _PER_RARE, _OPENING, _PER_MATCH = 0.5, 0.25, 0.5, 6.0
+_PER_FACT, _PER_RARE, _OPENING, _PER_MATCH = 0.3, 0.35, 0.5, 6.0
 _OWN_WEIGHT = 0.5  # of the match with the text's own question where the user asks something
 _OVERHEAD = 60  # characters that every sentence is taken to cost on top of its own, so that short ones don't always win
 _STEM, _STEM_WEIGHT, _MIN_COVER, _MIN_COVERED = 5, 0.7, 0.34, 2

@@ -1,0 +1,73 @@
+"""References to what the conversation already shows: exact, only to what is visible, only backwards."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headroom import marker
+from headroom.ccr.memory import MemoryStore
+from headroom.conversation import Conversation
+from headroom.model import Block, Role, ToolCall
+from headroom.options import Options
+from headroom.pipeline import compress_blocks
+
+FILE = [f"    value_{i} = compute(step={i}, mode='fast')  # keeps row {i} of the table" for i in range(60)]
+READ = ToolCall("Read", "", "", "src/steps.py")
+
+
+def result(lines: list[str], call: ToolCall = READ) -> Block:
+    return Block("\n".join(lines), (0,), Role.TOOL, call)
+
+
+def numbered(lines: list[str], start: int = 1) -> list[str]:
+    return [f"{i:>6}\t{line}" for i, line in enumerate(lines, start)]
+
+
+def test_second_read_refers_to_the_first() -> None:
+    changed = [*FILE[:30], "    value_30 = changed()", *FILE[31:]]
+    first, second = compress_blocks([result(numbered(FILE)), result(numbered(changed))], Options(), MemoryStore())
+    assert "value_30 = compute" in first.text
+    assert "value_30 = changed()" in second.text
+    assert "[… 30 lines (1–30): same as lines 1–30 of tool result 1 (Read: src/steps.py) …]" in second.text
+    assert "[… 29 lines (32–60): same as lines 32–60 of tool result 1 (Read: src/steps.py) …]" in second.text
+
+
+def test_what_the_model_wrote_itself_is_referred_to() -> None:
+    call = ToolCall("Write", "", "", "src/steps.py")
+    written = Block("\n".join(FILE), (0,), Role.CALL, call)
+    _, read = compress_blocks([written, result(numbered(FILE))], Options(), MemoryStore())
+    assert "same as lines 1–60 of your call Write: src/steps.py" in read.text
+
+
+def test_hidden_lines_are_not_referred_to() -> None:
+    seen = Conversation()
+    shown = "\n".join([*FILE[:5], marker.omitted(50, "lines", ((6, 55),)), *FILE[55:]])
+    seen.add(result(FILE), shown)
+    found = seen.repeats_in(FILE)
+    assert [(r.start, r.end) for r in found] == [(0, 5), (55, 60)]
+
+
+def test_off_by_option() -> None:
+    blocks = [result(FILE), result(FILE)]
+    assert "same as" not in compress_blocks(blocks, Options(repeats=False), MemoryStore())[1].text
+
+
+LINES = st.lists(st.sampled_from([*FILE[:6], "}", "", "    return None  # the usual way out of here"]), max_size=40)
+
+
+@given(LINES, LINES)
+def test_references_are_exact(first: list[str], second: list[str]) -> None:
+    """Replacing every reference by the lines it names gives the text back."""
+    seen = Conversation()
+    seen.add(result(first), "\n".join(first))
+    out: list[str] = []
+    at = 0
+    for repeat in seen.repeats_in(second):
+        text = seen.reference(repeat, 0)
+        a, b = map(int, re.search(r"same as lines (\d+)–(\d+)", text).groups())  # type: ignore[union-attr]
+        out += [*second[at : repeat.start], *first[a - 1 : b]]
+        at = repeat.end
+    assert [*out, *second[at:]] == second
