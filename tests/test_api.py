@@ -1,4 +1,4 @@
-"""The public API on the four dialects: what it changes, what it must not touch, how retrieval is offered and answered."""
+"""The public API on the four dialects: what it changes, what it leaves alone, how retrieval is offered and answered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from headroom.marker import footer_ids, has_footer
 from headroom.model import Reason
 
 LOG = "".join(
-    f"2026-03-01T10:{i // 60:02}:{i % 60:02}Z INFO worker-{i % 4} handled request {i} in {i % 7} ms\n" for i in range(400)
+    f"2026-03-01T10:{i // 60:02}:{i % 60:02}Z INFO worker-{i % 4} handled request {i} in {i % 7} ms\n"
+    for i in range(400)
 )
 FACT = "2026-03-01T10:59:59Z ERROR worker-2 payment 8812 refused: card expired"
 OUTPUT = LOG + FACT + "\n" + LOG
@@ -238,7 +239,10 @@ def reply(dialect: str, arguments: dict[str, Any]) -> Any:
     """A model's reply that calls headroom_retrieve."""
     name = "headroom_retrieve"
     return {
-        "anthropic": {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": name, "input": arguments}]},
+        "anthropic": {
+            "role": "assistant",
+            "content": [{"type": "tool_use", "id": "t", "name": name, "input": arguments}],
+        },
         "gemini": {"role": "model", "parts": [{"functionCall": {"name": name, "args": arguments}}]},
         "openai_chat": {
             "role": "assistant",
@@ -295,7 +299,9 @@ def test_other_calls_are_none_of_our_business(dialect: str) -> None:
 
 
 @every_dialect
-@pytest.mark.parametrize("arguments", [{"id": "zzzzzzzz"}, {}, {"id": 7, "limit": "many"}, {"id": "zzzzzzzz", "lines": {}}])
+@pytest.mark.parametrize(
+    "arguments", [{"id": "zzzzzzzz"}, {}, {"id": 7, "limit": "many"}, {"id": "zzzzzzzz", "lines": {}}]
+)
 def test_a_call_that_cannot_be_answered_is_answered_in_words(dialect: str, arguments: dict[str, Any]) -> None:
     (answer,) = handle_tool_call(reply(dialect, arguments), store=MemoryStore())
     assert any("kept" in text or "Nothing was returned" in text for text in strings(answer).values())
@@ -318,6 +324,47 @@ def test_the_default_store_is_used_by_all_calls(home: object) -> None:
     assert retrieve(result.id).text == OUTPUT
 
 
+class Model:
+    """Stands in for an SDK's pydantic object: attributes, and `model_dump` for the plain form."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+    def model_dump(self) -> dict[str, Any]:
+        def dumped(value: Any) -> Any:
+            if isinstance(value, Model):
+                return value.model_dump()
+            return [dumped(one) for one in value] if isinstance(value, list) else value
+
+        return {name: dumped(value) for name, value in self.__dict__.items()}
+
+
+def test_sdk_objects_among_the_messages_stay_objects() -> None:
+    """What applications do: the SDK's reply is appended as it is, the tool's result as a dict."""
+    body = openai_chat(OUTPUT)
+    body[2] = made = Model(**body[2])
+    done = compress(body, store=MemoryStore())
+    assert isinstance(done.messages[2], Model)
+    assert done.messages[2].model_dump() == made.model_dump()
+    assert done.messages[3]["content"] != OUTPUT
+
+
+def test_text_inside_sdk_objects_is_replaced_in_a_copy() -> None:
+    answer = Model(name="shell", response={"result": OUTPUT})
+    body = [Model(role="user", parts=[Model(function_response=answer)])]
+    done = compress(body, store=MemoryStore())
+    assert FACT in done.messages[0].parts[0].function_response.response["result"]
+    assert done.tokens_after < done.tokens_before
+    assert answer.response["result"] == OUTPUT
+
+
+@every_dialect
+def test_sdk_replies_are_answered(dialect: str) -> None:
+    made = reply(dialect, {"id": "zzzzzzzz"})
+    made = [Model(**item) for item in made] if isinstance(made, list) else Model(**made)
+    assert len(handle_tool_call(made, store=MemoryStore())) == 1
+
+
 # --- what can go wrong ---------------------------------------------------------------------------------------------
 
 
@@ -330,7 +377,10 @@ def test_the_default_store_is_used_by_all_calls(home: object) -> None:
         ({"prompt": "x"}, "'prompt'"),
         ([{"role": "user", "content": "x"}, "y"], "item 1 is a str"),
         ([{"who": "me"}], "item 0 has the keys 'who'"),
-        ([{"role": "user", "content": "x"}, {"role": "robot", "content": "y"}], "item 1"),
+        ([{"role": "user", "content": "x"}, {"role": "robot", "content": "y"}], "item 1 has the role 'robot'"),
+        ([{"role": "user", "content": "x"}, {"role": "user", "parts": [{"text": "y"}]}, {}], "item 2"),
+        ([{"role": "user", "parts": ["y"]}], "gemini"),
+        ({"messages": [{"role": "user", "content": [{"type": "tool_result"}]}, 7]}, "anthropic"),
     ],
 )
 def test_unknown_shapes_are_refused_with_their_place(messages: Any, says: str) -> None:

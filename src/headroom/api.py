@@ -91,12 +91,13 @@ def compress(
     """Compress what the tools of a conversation returned.
 
     `messages` is a list of OpenAI chat messages, OpenAI Responses items, Anthropic messages or Gemini contents, or a
-    whole request body that holds one; the shape is recognised. The input is never changed. `model` is accepted for the
-    reader's sake: the result doesn't depend on it. Other keywords are those of `Options`. Raises InputError.
+    whole request body that holds one; the shape is recognised. SDK objects may stand among them. The input is never
+    changed. `model` is accepted for the reader's sake: the result doesn't depend on it. Other keywords are those of
+    `Options`. Raises InputError.
     """
     wanted = Options.of(level=level, query=query, budget=budget, **options)
-    dialect = dialect_of(messages)
-    blocks = list(dialect.blocks(messages))
+    body = _plain(messages)
+    blocks = _blocks(dialect_of(body), body)
     outcomes = compress_blocks(blocks, wanted, store if store is not None else default_store())
     changed = {o.block.path: o.text for o in outcomes if o.text is not o.block.text}
     return CompressResult(
@@ -163,14 +164,36 @@ def dialect_of(messages: Any) -> Dialect:
     )
 
 
+def _blocks(dialect: Dialect, messages: Any) -> list[Block]:
+    try:
+        return list(dialect.blocks(messages))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"messages look like {dialect.name}, but one is malformed: {error!r}") from error
+
+
 def _shape(messages: Any) -> str:
     if isinstance(messages, Mapping):
-        return f"a {type(messages).__name__} with the keys {', '.join(map(repr, list(messages)[:6]))}"
-    if isinstance(messages, Sequence) and not isinstance(messages, str):
-        odd = next((i for i, m in enumerate(messages) if not isinstance(m, Mapping)), 0)
-        keys = sorted(map(str, messages[odd])) if isinstance(messages[odd], Mapping) else type(messages[odd]).__name__
-        return f"a list whose item {odd} is {keys}"
-    return f"a {type(messages).__name__}"
+        return f"a {type(messages).__name__} with the keys {_keys(messages)}"
+    if messages is None or isinstance(messages, str) or not isinstance(messages, Sequence):
+        return "None" if messages is None else f"{_article(messages)} {type(messages).__name__}"
+    for position, item in enumerate(messages):
+        if not any(dialect.recognises([item]) for dialect in dialects().values()):
+            return f"a list whose item {position} {_item(item)}"
+    return "a list whose items are of different shapes"
+
+
+def _item(item: Any) -> str:
+    if not isinstance(item, Mapping):
+        return f"is {_article(item)} {type(item).__name__}"
+    return f"has the role {item['role']!r}" if "role" in item else f"has the keys {_keys(item)}"
+
+
+def _keys(item: Mapping[Any, Any]) -> str:
+    return ", ".join(map(repr, list(item)[:6])) or "(none)"
+
+
+def _article(value: Any) -> str:
+    return "an" if type(value).__name__[0] in "aeiou" else "a"
 
 
 def replaced(body: Any, changed: dict[tuple[str | int, ...], str]) -> Any:
@@ -179,9 +202,27 @@ def replaced(body: Any, changed: dict[tuple[str | int, ...], str]) -> Any:
     for path, text in changed.items():
         place = result
         for key in path[:-1]:
-            place = place[key]
-        place[path[-1]] = text
+            place = getattr(place, str(key)) if _is_sdk_object(place) else place[key]
+        if _is_sdk_object(place):
+            setattr(place, str(path[-1]), text)
+        else:
+            place[path[-1]] = text
     return result
+
+
+def _plain(value: Any) -> Any:
+    """The value with SDK objects, which all SDKs model with pydantic, as dicts."""
+    if _is_sdk_object(value):
+        return value.model_dump()
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _is_sdk_object(value: Any) -> bool:
+    return hasattr(value, "model_dump") and not isinstance(value, type)
 
 
 def retrieval_tool(dialect: str) -> dict[str, Any]:
@@ -198,8 +239,10 @@ def retrieval_tool(dialect: str) -> dict[str, Any]:
 def handle_tool_call(message: Any, *, dialect: str | None = None, store: Store | None = None) -> list[dict[str, Any]]:
     """Answers every `headroom_retrieve` call in a model's reply; the answers are messages (items, contents) to append.
 
-    Empty where the reply holds no such call. A miss is answered in plain words, it never raises.
+    `message` is the reply as a dict or as the SDK's object; of OpenAI chat the message, of the others the message or
+    the whole response. Empty where the reply holds no such call. A miss is answered in plain words, it never raises.
     """
+    message = _plain(message)
     kept = store if store is not None else default_store()
     chosen = [dialects()[dialect]] if dialect is not None else list(dialects().values())
     for one in chosen:

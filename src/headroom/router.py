@@ -10,9 +10,9 @@ from dataclasses import replace
 from headroom import marker
 from headroom.contest import MIN_CHARS, Choice, Tried, chosen, compete, moved, unchanged
 from headroom.model import Compressed, Context, Nested, Omission
-from headroom.text.cut_json import CutJson, cut_json
 from headroom.text.envelopes import Inner, inner_texts, literal_like
 from headroom.text.lines import split_lines
+from headroom.text.mend_json import MendedJson, mend_json
 from headroom.text.parts import Part, split_parts
 from headroom.text.passages import with_own_question
 from headroom.tokens import count_tokens
@@ -34,9 +34,9 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
     if inner := inner_texts(text):
         unwrapped = _envelope(text, inner, context, depth, tokens)
         return unwrapped if len(inner) == 1 else unwrapped.or_smaller(compete(text, context, tokens))
-    if cut := cut_json(text):
-        return _cut_off(cut, context, depth, tokens)
     whole = compete(text, context, tokens)
+    if whole.compressed is None and (mended := mend_json(text)):
+        return _mended(mended, context, depth, tokens)
     if _settled(whole) or marker.looks_marked(text):
         return whole
     parts = split_parts(text)
@@ -91,13 +91,14 @@ def _joined(text: str, parts: list[Part], context: Context, depth: int, before: 
     return chosen("mixed", before, form, tuple(tried))
 
 
-def _cut_off(cut: CutJson, context: Context, depth: int, before: int) -> Choice:
-    """The complete part of a JSON text by its compressor, then the rest as it came."""
-    choice = route(cut.document, context, depth + 1)
-    if choice.compressed is None:
+def _mended(mended: MendedJson, context: Context, depth: int, before: int) -> Choice:
+    """What can be read of a broken JSON text by its compressor, then the rest as it came."""
+    choice = route(mended.document, context, depth + 1)
+    form = choice.compressed
+    if form is None:
         return unchanged(choice.content_type, before, choice.tried, choice.sure)
-    form = replace(choice.compressed, text=f"{choice.compressed.text}\n[the JSON was cut off; it goes on:]\n{cut.rest}")
-    return chosen(choice.content_type, before, form, choice.tried)
+    rest = f"\n{mended.rest}" if mended.rest else ""
+    return chosen(choice.content_type, before, replace(form, text=f"[{mended.note}]\n{form.text}{rest}"), choice.tried)
 
 
 def _envelope(text: str, inner: list[Inner], context: Context, depth: int, before: int) -> Choice:

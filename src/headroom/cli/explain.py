@@ -8,12 +8,12 @@ import click
 
 from headroom.ccr.memory import MemoryStore
 from headroom.cli.common import engine_options, origin_options, read_input, report_json, summary, working, write_json
+from headroom.contest import sniff_all
 from headroom.hints import intent_of
 from headroom.marker import has_footer, looks_marked, plural, span
 from headroom.model import Block, BlockReport, Context, Role, ToolCall
 from headroom.options import Options
 from headroom.pipeline import Outcome, compress_blocks
-from headroom.contest import sniff_all
 from headroom.text.numbering import address_offset
 
 _MOST_RANGES = 6

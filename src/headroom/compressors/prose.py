@@ -6,6 +6,7 @@ passage too is folded into a reference to it; what goes first are the sentences 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from headroom.interfaces import Sample
@@ -15,6 +16,7 @@ from headroom.text.sentences import reads_like_prose
 from headroom.tokens import count_tokens
 
 _MIN_CHARS = 320
+_DOCUMENT = re.compile(r"\.(?:md|mdx|markdown|rst|txt|text|adoc|asciidoc|org|tex|pdf|docx?|odt|rtf|epub)\b", re.IGNORECASE)
 
 
 class Prose:
@@ -25,7 +27,9 @@ class Prose:
 
     def sniff(self, sample: Sample, context: Context) -> float:
         """Likely where lines read like sentences, code and tables between them allowed; never sure."""
-        return reads_like_prose(sample.lines) if len(sample.text) >= _MIN_CHARS else 0.0
+        if len(sample.text) < _MIN_CHARS or _shows_no_document(context):
+            return 0.0
+        return reads_like_prose(sample.lines)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         """One extract, none where the level or a file read asks for every line."""
@@ -43,6 +47,14 @@ class Prose:
     def same(self, decoded: str, original: str) -> bool:
         """Whether two texts are equal."""
         return decoded == original
+
+
+def _shows_no_document(context: Context) -> bool:
+    """Whether the call says that its result is no document: a shell's search or listing, a read of a file of code."""
+    if context.intent is Intent.READ:
+        named = context.call.path or context.call.command
+        return bool(named) and _DOCUMENT.search(named) is None
+    return bool(context.call.command) and context.intent in (Intent.SEARCH, Intent.LIST)
 
 
 COMPRESSOR = Prose()

@@ -22,10 +22,11 @@ _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
 _SURE, _MAX_ANSWERS = 0.6, 12
 _LITTLE_RELEVANT = 0.25  # of the best match
 _MIN_PASSAGES, _MIN_SENTENCES, _MIN_CHARS = 3, 4, 320
-# A string in a JSON list of records is a retrieved passage where its key says so.
+# A string in a list that is named like the answer to a search, or a key of one of its records.
 _PASSAGE_PATH = re.compile(
-    r"\[\d+\](?:\.\w+)?\.(?:text|(?:page_)?content|passage|chunk|snippet|body|document|context|excerpt|summary)\Z"
+    r"(?:\.(?:results?|passages?|chunks|documents?|docs|matches|hits|contexts?|sources|snippets|nodes)|\$)(?:\[\d+\])+(?:\.\w+)*\Z"
 )
+_ALARM = re.compile(r"\W{0,6}(?:\w+ ){0,2}(?:error|warning|fatal|failed|failure|exception|caution|danger|deprecated)\b", re.IGNORECASE)
 _LITTLE = "those that say least for their length"
 
 
@@ -39,6 +40,7 @@ class Shares:
 
 _RETRIEVED = {Level.BALANCED: Shares(0.52, 0.38), Level.AGGRESSIVE: Shares(0.36, 0.28)}
 _UNKNOWN = {Level.BALANCED: Shares(0.86, 0.70), Level.AGGRESSIVE: Shares(0.50, 0.40)}
+_READ = Shares(0.75, 0.70)  # a file that is read may be edited next
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,8 @@ def extracts(texts: Sequence[str], names: Sequence[str], context: Context, share
         return [None] * len(texts)
     question, own = questions_of(context.query, texts[0])
     worth = Worth.of(pieces, parse_query(question), parse_query(own))
-    retrieved = bool(own) or pieces[-1].passage >= _MIN_PASSAGES or _among_others(context)
-    shares = (_RETRIEVED if retrieved else _UNKNOWN)[context.level]
+    retrieved = bool(own) or pieces[-1].passage >= max(_MIN_PASSAGES, len(texts)) or _are_passages(names, context)
+    shares = _READ if context.intent is Intent.READ else (_RETRIEVED if retrieved else _UNKNOWN)[context.level]
     limit = shares.asked if worth.asked else shares.plain
     kept = _kept(pieces, worth, limit if share is None else min(limit, share))
     if context.level is Level.AGGRESSIVE or (retrieved and worth.asked):
@@ -96,9 +98,9 @@ def extracts(texts: Sequence[str], names: Sequence[str], context: Context, share
     return [None if all(kept[a:b]) else _rendered(chosen, a, b) for a, b in spans]
 
 
-def _among_others(context: Context) -> bool:
-    """Whether the text comes from a search: by its call, or as one of a list of texts."""
-    return context.intent in (Intent.SEARCH, Intent.FETCH) or _PASSAGE_PATH.search(context.path) is not None
+def _are_passages(paths: Sequence[str], context: Context) -> bool:
+    """Whether the texts stand where the answers to a search stand in JSON."""
+    return any(_PASSAGE_PATH.search(path) for path in (*paths[:_MIN_PASSAGES], context.path))
 
 
 def _kept(pieces: Sequence[Piece], worth: Worth, share: float) -> list[bool]:
@@ -121,9 +123,9 @@ def _kept(pieces: Sequence[Piece], worth: Worth, share: float) -> list[bool]:
 
 
 def _floor(pieces: Sequence[Piece], free: Sequence[int], worth: Worth) -> list[int]:
-    """The first and the last sentence, and what answers the question best with the sentences around it."""
+    """The first and the last sentence, alarms, and what answers the question best with the sentences around it."""
     answers = sorted((i for i in free if worth.match[i] >= _SURE), key=lambda i: (-worth.match[i], i))[:_MAX_ANSWERS]
-    floor = {free[0], free[-1], *answers}
+    floor = {free[0], free[-1], *answers, *(i for i in free if _ALARM.match(pieces[i].text))}
     if worth.asked:
         for i in answers:
             around = (k for k in (i - 1, i + 1) if 0 <= k < len(pieces))

@@ -35,7 +35,10 @@ def indent_outline(lines: Sequence[str]) -> tuple[list[Fold], list[Function]]:
         if not text:
             continue
         indent = len(line) - len(text)
-        while opened and indent <= opened[-1][1] and not (text[0] == "{" and indent == opened[-1][1] and last == opened[-1][0]):
+        if text == "{":  # opens the body of the declaration above it
+            last = i
+            continue
+        while opened and indent <= opened[-1][1]:
             _close(lines, *opened.pop(), last, folds, functions)
         if _DECLARATION.match(text):
             opened = [(line_, indent_, True) for line_, indent_, _ in opened]

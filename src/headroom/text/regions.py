@@ -24,10 +24,10 @@ _MIN_ROWS = 4
 _MIN_PATHS = 80
 _MIN_COVER = 0.6
 _DEPTH = 4
-_WORTH = 0.98
+_WORTH = 0.95
 _CHOICE, _MAX_STRETCHES = 120, 2_000
 _SLICE, _MAX_SLICE = 200, 2_000
-_NEARLY_ALL, _RAW_COST, _MAY_LOSE = 0.9, 4, 3
+_RAW_COST, _MAY_LOSE = 4, 3
 _PIPE = re.compile(r"(?<!\\)\|")
 _TITLE = re.compile(r"[|/+]+|\[[A-Z][a-z]+\]|[A-Z%#(][A-Za-z%/_()#:.+-]*")
 _TITLE_WORD = re.compile(r"[a-z_]{1,12}|-")
@@ -209,9 +209,7 @@ def coded(region: Region, lines: Sequence[str], tree: str = "") -> list[str] | N
         at = region.layout.names.index(tree)
         units = [u if u.form < 0 or is_plain(u.cells[at]) else Placed(u.text) for u in units]
     out = rowcode.encode(units, [region.layout], tree=tree)
-    if out is None or region.end - region.start < len(lines) * _NEARLY_ALL:
-        return out if out and _is_smaller(out, lines[region.start : region.end]) else None
-    return out  # whoever takes the text compares it as a whole
+    return out if out is not None and _is_smaller(out, lines[region.start : region.end]) else None
 
 
 def _pays(region: Region, lines: Sequence[str]) -> bool:

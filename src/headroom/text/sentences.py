@@ -25,6 +25,7 @@ _ITEM = re.compile(r"[ \t]*(?:[-*+•◦‣▪–]|\(?\d{1,3}[.)]|\(?[a-z][.)])[
 _SPECIAL = re.compile(
     r"[ \t]*(?:(?P<blank>\Z)|(?P<fence>```|~~~)|(?P<table>\||\+[-=]{3})|(?P<heading>#{1,6} )|(?P<rule>[-=*_~^\"]{3,}[ \t\r]*\Z))"
 )
+_LINK = re.compile(r"\[[^\]\n]{0,200}\]\([^)\s]{1,600}\)|https?://\S+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SOFT_WRAPPED = 200  # characters: a longer line is a paragraph of its own and is cut inside
 _ABBREVIATION, _MIN_WORDS, _SHORT = 8, 6, 60
@@ -117,7 +118,7 @@ def _paragraph(out: list[Piece], lines: Sequence[str], start: int, end: int, pas
     opens, line, inline = True, start, False
     for part, breaks in _items(lines, start, end) or _sentences(text):
         last = line + part.count("\n")
-        out.append(Piece(part, line, last, passage, True, opens, inline))
+        out.append(Piece(part, line, last, passage, not _is_reference(part), opens, inline))
         line, inline, opens = last + breaks, not breaks, False
     return passage
 
@@ -146,9 +147,16 @@ def _sentences(text: str) -> Iterator[tuple[str, bool]]:
     yield text[start:], True
 
 
+def _is_reference(text: str) -> bool:
+    """Whether a sentence or item is little more than a link: a source, which stays."""
+    return "://" in text and 2 * sum(map(len, _LINK.findall(text))) >= len(text)
+
+
 def reads_as_written(text: str) -> bool:
     """Whether a paragraph is written language rather than code, data or a label."""
     words = text.split()
+    if '{"' in text or '": ' in text:
+        return False
     if len(words) < _MIN_WORDS:
         return len(text) >= 12 and len(_CJK.findall(text)) * 3 >= len(text)
     if len(text) < _SHORT and text[-1] not in ".!?…。！？":
@@ -161,7 +169,19 @@ _FUNCTION_WORDS = (" the ", " of ", " and ", " to ", " in ", " is ", " for ", " 
 _FUNCTION_WORDS_ELSEWHERE = (" de ", " la ", " der ", " die ", " und ", " que ", " en ", " и ", " в ", " не ", " di ", " que ")
 _NO_SYMBOL = bytes(set(range(256)) - set(b'0123456789{}[]<>=;|\\/_@#$%^&*~+"'))
 _WRITTEN = re.compile(r"[\s>]*(?:[-*+•]\s|\d+[.)]\s)?[\"'(“*_`\[]{0,3}[^\W\d_][^{};=|<>\\]{24,}\Z")
+_CODE = re.compile(
+    r"\s*(?:\d+[:\t|] ?)?\s*(?:(?:def|class|async|elif|return|raise|import|func|const|let|var|public|private|static|pub|fn|impl|"
+    r"#include|package|struct|assert) \S|from \S+ import |(?:if|for|while|with|try|except|else)\b.*[:{]\s*\Z|@\w|//|/\*|[})\]];?\s*\Z|"
+    r"self\.|\w[\w.\[\]]* [-+*]?= \S|[\w.]+\(.*\)?[;,:]?\s*\Z)"
+)
+_CODE_SHARE = 5  # one line in so many
 _MIN_WORDY, _WORDY, _MAX_SYMBOLS, _MIN_WRITTEN = 8.0, 14.0, 110.0, 0.35
+
+
+def _looks_like_code(lines: Sequence[str]) -> bool:
+    """Whether more than a few lines are statements, comments or output of tools, and none says it is a passage's header."""
+    code = sum(1 for line in lines if _CODE.match(line))
+    return code * _CODE_SHARE > len(lines) and not any(map(is_header, lines[:_SAMPLED]))
 
 
 def reads_like_prose(lines: Sequence[str]) -> float:
@@ -171,6 +191,8 @@ def reads_like_prose(lines: Sequence[str]) -> float:
     with a word; logs, code and listings lack at least one of the three.
     """
     filled = [line for line in lines if len(line) > 2]
+    if _looks_like_code(filled):
+        return 0.0
     taken = filled[:: max(1, len(filled) // _SAMPLED)][:_SAMPLED]
     width = max(_SAMPLED_WIDTH, _SAMPLED_CHARS // max(len(taken), 1))
     taken = [line[:width] for line in taken]

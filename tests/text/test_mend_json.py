@@ -1,4 +1,4 @@
-"""JSON that was cut off keeps every complete value and every character of the rest."""
+"""Broken JSON keeps every complete value and every character of the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headroom.text.cut_json import cut_json
+from headroom.text.mend_json import mend_json
 
 ROWS = [{"id": i, "name": f"row {i} \"q\" [x", "tags": ["a", {"b": i}], "link": None} for i in range(40)]
 
@@ -16,7 +16,7 @@ ROWS = [{"id": i, "name": f"row {i} \"q\" [x", "tags": ["a", {"b": i}], "link": 
 def test_every_cut(cut: int, remark: str, indent: int | None) -> None:
     whole = json.dumps({"object": "list", "results": ROWS}, indent=indent)
     text = whole[:-cut] + remark
-    found = cut_json(text)
+    found = mend_json(text)
     if found is None:
         assert text.rstrip()[-1:] in ("}", "]")
         return
@@ -28,6 +28,19 @@ def test_every_cut(cut: int, remark: str, indent: int | None) -> None:
 
 
 def test_other_texts_are_not_cut() -> None:
-    assert cut_json(json.dumps(ROWS)) is None
-    assert cut_json("[log] " + "line\n" * 400) is None
-    assert cut_json("{ not json ] " + "x" * 900) is None
+    assert mend_json(json.dumps(ROWS)) is None
+    assert mend_json("[log] " + "line\n" * 400) is None
+    assert mend_json("{ not json ] " + "x" * 900) is None
+
+
+def test_quotes_that_were_not_escaped() -> None:
+    rows = [{"id": i, "html": f'<a class="x" href="/p/{i}">say \\ "hi"</a>', "n": None} for i in range(20)]
+    broken = json.dumps(rows, indent=2).replace('\\"', '"')
+    found = mend_json(broken)
+    assert found is not None
+    assert json.loads(found.document) == rows
+    assert found.rest == ""
+
+
+def test_whole_json_is_left_alone() -> None:
+    assert mend_json(json.dumps(ROWS, indent=1)) is None
