@@ -17,13 +17,14 @@ from headroom.tokens import count_tokens
 _SURE, _NEAR = 0.5, 0.2
 MIN_CHARS = 160
 FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
-# A lossy form must be this much smaller than the best lossless one: what can be had without loss is not traded for little.
+# A lossy form must be this much smaller than the best lossless one: losslessness is not traded for little.
 _LOSSY_SHARE = 0.9
 # These recognise how a text is printed, not what it is.
 _GENERIC = frozenset(("numbered", "noise"))
-# What an editing agent may have to quote (R20), and how large a file may be to be read like that.
+# What an editing agent may have to quote (R20), and up to what size: data in large files is looked at, not edited.
 _EDITABLE = frozenset(("code", "config", "prose", "json", "xml", "html", "unknown"))
-_HUGE = 200_000
+_HUGE, _HUGE_DATA = 200_000, 24_000
+_DATA_MARKS = ("{", "[", "<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,11 @@ def unchanged(content_type: str, tokens: int, tried: tuple[Tried, ...] = (), sur
 
 
 def chosen(content_type: str, before: int, form: Compressed, tried: tuple[Tried, ...]) -> Choice:
-    """The choice of a form that was put together from others; to leave the text as it is where the form is no smaller."""
+    """The choice of a form put together from others, or to leave the text as it is where that is no smaller."""
     after = _cost(form)
-    return Choice(content_type, before, after, form, tried) if after < before else unchanged(content_type, before, tried)
+    if after >= before:
+        return unchanged(content_type, before, tried)
+    return Choice(content_type, before, after, form, tried)
 
 
 def _cost(form: Compressed) -> int:
@@ -114,7 +117,8 @@ def compete(text: str, context: Context, tokens: int) -> Choice:
 
 
 def _quotable(text: str, context: Context) -> bool:
-    return context.intent is Intent.READ and context.level is not Level.AGGRESSIVE and len(text) <= _HUGE
+    most = _HUGE_DATA if text[:64].lstrip().startswith(_DATA_MARKS) else _HUGE
+    return context.intent is Intent.READ and context.level is not Level.AGGRESSIVE and len(text) <= most
 
 
 def _of_names(text: str, context: Context, names: tuple[str, ...]) -> list[tuple[float, Compressor]]:

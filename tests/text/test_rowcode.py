@@ -38,8 +38,9 @@ after"""
 def test_what_is_known_from_a_key_is_told_once() -> None:
     layout = Layout(("", " (", ") ", ""), (Slot("commit"), Slot("author"), Slot("code")))
     rows = [(f"c{i // 9}", f"Author Number {i // 9}", f"line {i}") for i in range(90)]
-    coded = encode([Placed("%s (%s) %s" % row, 0, row) for row in rows], [layout])
+    printed = [layout.printer()(row) for row in rows]
+    coded = encode([Placed(line, 0, row) for line, row in zip(printed, rows, strict=True)], [layout])
     assert coded is not None
     assert coded[0].count("Author Number 4") == 1
     assert not any("Author" in line for line in coded[1:])
-    assert decode("\n".join(coded)) == "\n".join("%s (%s) %s" % row for row in rows)
+    assert decode("\n".join(coded)) == "\n".join(printed)

@@ -26,6 +26,7 @@ _READ_CHARS, _READ_SHARE = 4_000, 0.15
 _MAX_COMMAND = 2_000
 _MIN_CHARS, _MIN_LINES, _MIN_SIGNS, _LIKELY, _SURE, _MAX_FOREIGN, _MAX_ERRORS = 400, 4, 3, 0.13, 0.2, 12, 30
 _WANTED_SHARE, _MAX_WANTED = 0.5, 12
+_NAMING_WEIGHT = 2.0  # a quoted word or one that reads as an identifier
 
 
 class Code:
@@ -83,10 +84,12 @@ def _other(path: str) -> bool:
 
 def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Compressed | None:
     lines = split_lines(text)
-    scores = parse_query(context.query).scores(text, lines)
+    query = parse_query(context.query)
+    scores = query.scores(text, lines)
     found = None if language is None else _by_tree(text, lines, language, _wanted(scores))
     folds, functions, language = found or (*indent_outline(lines), None)
-    whole = kept_whole(folds, functions, lines, scores, _budget(text, context))
+    named = frozenset(term for term, weight in query.terms if weight >= _NAMING_WEIGHT)
+    whole = kept_whole(folds, functions, lines, scores, named, _budget(text, context))
     chosen = [fold for fold in folds if fold.owner not in whole]
     if not chosen:
         return None

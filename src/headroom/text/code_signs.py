@@ -28,7 +28,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      r"(?:if|elif|while|with) .*:$|for .+ in .+:$|(?:else|try|except|finally)(?: [\w.()\[\], ]+)?:$", "python"),
     ("raise", r"raise [A-Z]\w*(?:\(|$)|raise$", "python"),
     ("return", r"return\b.*;$", "javascript typescript rust java c cpp"),
-    ("return", r"return(?: [\w.\"'\[({&*-].*[^;.:])?$", "python go javascript typescript"),
+    ("return", r"return(?:$| (?:await|not|new|lambda) | [^\s;]+(?:$|,| (?:[^a-z\s]|(?:if|and|or|not|in|is|for) ).*[^;.:]$))", "python go javascript typescript"),
     ("func", r"func (?:\(\w* ?\*?[\w\[\]]+\) )?\w+[(\[].*[{(,]$", "go"),
     ("package", r"package \w+$", "go"),
     ("package", r"package \w+(?:\.\w+)+;$", "java"),

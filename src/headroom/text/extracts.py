@@ -15,7 +15,7 @@ from headroom.model import Context, Intent, Level, Omission
 from headroom.text.lines import sample, split_lines
 from headroom.text.passages import label_of, questions_of
 from headroom.text.query import parse_query
-from headroom.text.sentences import Piece, pieces_of, reads_like_prose
+from headroom.text.sentences import Piece, is_reference, pieces_of, reads_like_prose
 from headroom.text.worth import Worth
 
 _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
@@ -84,11 +84,14 @@ def extracts(texts: Sequence[str], names: Sequence[str], context: Context, share
         called[passage] = name
         pieces += pieces_of(split_lines(text), passage)
         spans.append((first, len(pieces)))
+    question, own = questions_of(context.query, texts[0])
+    retrieved = bool(own) or pieces[-1].passage >= max(_MIN_PASSAGES, len(texts)) or _are_passages(names, context)
+    if not retrieved:  # a list of links may be what was looked for
+        for p in pieces:
+            p.free = p.free and not is_reference(p.text, linked=True)
     if sum(p.free for p in pieces) < _MIN_SENTENCES:
         return [None] * len(texts)
-    question, own = questions_of(context.query, texts[0])
     worth = Worth.of(pieces, parse_query(question), parse_query(own))
-    retrieved = bool(own) or pieces[-1].passage >= max(_MIN_PASSAGES, len(texts)) or _are_passages(names, context)
     shares = _READ if context.intent is Intent.READ else (_RETRIEVED if retrieved else _UNKNOWN)[context.level]
     limit = shares.asked if worth.asked else shares.plain
     kept = _kept(pieces, worth, limit if share is None else min(limit, share))

@@ -16,6 +16,7 @@ _TYPED = r"(?:[\w<>\[\],.?&*:]+ +)+[*&]?[\w.:~]+ ?\([^;]*$"  # public static int
 _SHELL = r"[\w:-]+ ?\(\) ?\{?$|[\w.]+ ?(?:<-|=) ?function ?\(.*$"
 _CONTROL = r"(?:if|elif|elsif|else|for|foreach|while|until|switch|case|when|catch|return|throw|raise|new|await|yield|do|unless|using|lock|match|try|guard|defer|assert|echo|print|puts|local|let|val|var|const|export|set)\b"
 _DECLARATION = re.compile(rf"(?:{_KEYWORD}|{_SQL}|(?!{_CONTROL})(?:{_TYPED}|{_SHELL}))")
+_WORD = re.compile(r"[\w?!]+")
 _MIN_LINES, _MIN_CHARS, _MAX_SIGNATURE = 3, 90, 40
 
 EXTENSIONS = frozenset(
@@ -66,4 +67,10 @@ def _close(
     end = last + 1
     if end - body >= _MIN_LINES and sum(map(len, lines[body:end])) >= _MIN_CHARS:
         folds.append(Fold(body, end, BODIES, len(functions), inside=True))
-        functions.append(Function(start, end, lines[start].strip()))
+        functions.append(Function(start, end, _name(lines[start])))
+
+
+def _name(line: str) -> str:
+    """The name that a line declares: the word before its parameters, or its last word."""
+    words = _WORD.findall(line.split("(", 1)[0])
+    return words[-1] if words else ""

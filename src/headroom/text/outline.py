@@ -37,6 +37,7 @@ _COMMENTS = frozenset(("comment", "line_comment", "block_comment"))
 _STRINGS = frozenset(
     "string template_string raw_string_literal string_literal interpreted_string_literal text_block".split()
 )
+_LEADING = frozenset(("comment", "statement_list"))
 _MIN_ROWS, _MIN_CHARS, _COMMENT_HEAD, _LITERAL_HEAD, _MIN_LITERAL, _MAX_WANTED = 2, 90, 2, 2, 10, 40
 _MAX_DEPTH = 60  # nesting beyond this is left out or kept as one piece
 _NO_OWNER = -1
@@ -139,7 +140,8 @@ class Outline:
             node.type in _ARGUMENTS and len(children) > 1 and children[0].type in _STRINGS
         )
         for child in children:
-            if child.end_point[0] - child.start_point[0] >= _MIN_ROWS:
+            rows = child.end_point[0] - child.start_point[0]
+            if rows >= _MIN_ROWS or (rows and child.type in _BODIES):
                 more, inner = self._within(child, owner, depth + 1, naming and child.type in _FUNCTIONS)
                 folds += more
                 declared = declared or inner
@@ -164,6 +166,9 @@ class Outline:
             first, last = item.start_point[0], _last_row(item)
             more: list[Fold] = []
             inner = item.type in _DECLARED
+            if i and not inner and not self._wanted and last - first < _MIN_ROWS and first > head:
+                run.append(i)  # most statements: one line, nothing to look at
+                continue
             functions = len(self.functions)
             if last - first >= _MIN_ROWS:
                 more, inner = self._within(item, owner, depth + 1)
@@ -249,7 +254,7 @@ class Outline:
 def _items(node: Node) -> list[Node]:
     """The items of a list; Go wraps statements in a node of their own."""
     children = node.named_children
-    if any(child.type == "statement_list" for child in children):
+    if children and children[0].type in _LEADING and any(child.type == "statement_list" for child in children):
         return [item for child in children for item in (child.named_children if child.type == "statement_list" else (child,))]
     return children
 

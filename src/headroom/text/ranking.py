@@ -9,26 +9,43 @@ from math import sqrt
 from headroom.text.outline import Fold, Function
 
 _MARKER_CHARS = 48
-_MAX_NAMED = 120  # lines of a function that stays whole because the question names it
+_MAX_NAMED, _MAX_OUTER = 120, 20  # lines of a function that stays whole because the question names it
 _ASKED, _SMALL, _PUBLIC = 1.0, 1.0, 0.02
 
 
 def kept_whole(
-    folds: Sequence[Fold], functions: Sequence[Function], lines: Sequence[str], scores: dict[int, float], budget: int
+    folds: Sequence[Fold],
+    functions: Sequence[Function],
+    lines: Sequence[str],
+    scores: dict[int, float],
+    named: frozenset[str],
+    budget: int,
 ) -> frozenset[int]:
-    """The owners whose folds are not taken: as many, by rank, as fit when the whole form may have `budget` characters."""
-    sizes = [0, *accumulate(len(line) + 1 for line in lines)]
+    """The owners whose folds are not taken.
+
+    The functions that the question names, and of the others as many, by rank, as fit when the whole form may have
+    `budget` characters. `scores` says how much a line speaks of the question, `named` holds names in lower case.
+    """
+    whole = {
+        owner
+        for owner, function in enumerate(functions)
+        if function.name.lower() in named and function.end - function.start <= _MAX_NAMED
+    }
+    for owner, function in enumerate(functions):
+        if any(functions[outer].start <= function.start < functions[outer].end for outer in tuple(whole)[:_MAX_OUTER]):
+            whole.add(owner)
     hidden: dict[int, int] = {}
+    sizes = [0, *accumulate(len(line) + 1 for line in lines)]
     shown = sizes[-1]
     for fold in folds:
-        saved = sizes[fold.end] - sizes[fold.start] - _MARKER_CHARS
-        hidden[fold.owner] = hidden.get(fold.owner, 0) + saved
-        shown -= saved
+        if fold.owner not in whole:
+            saved = sizes[fold.end] - sizes[fold.start] - _MARKER_CHARS
+            hidden[fold.owner] = hidden.get(fold.owner, 0) + saved
+            shown -= saved
     left = budget - shown
     if left <= 0:
-        return frozenset()
+        return frozenset(whole)
     asked = _asked(functions, scores)
-    whole: set[int] = set()
     for owner in sorted(hidden, key=lambda o: (-_rank(o, functions, asked, hidden[o]), o)):
         if hidden[owner] <= left:
             whole.add(owner)

@@ -26,6 +26,7 @@ _SPECIAL = re.compile(
     r"[ \t]*(?:(?P<blank>\Z)|(?P<fence>```|~~~)|(?P<table>\||\+[-=]{3})|(?P<heading>#{1,6} )|(?P<rule>[-=*_~^\"]{3,}[ \t\r]*\Z))"
 )
 _LINK = re.compile(r"\[[^\]\n]{0,200}\]\([^)\s]{1,600}\)|https?://\S+")
+_ADDRESS = re.compile(r"(?<!\]\()https?://\S+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SOFT_WRAPPED = 200  # characters: a longer line is a paragraph of its own and is cut inside
 _ABBREVIATION, _MIN_WORDS, _SHORT = 8, 6, 60
@@ -118,7 +119,7 @@ def _paragraph(out: list[Piece], lines: Sequence[str], start: int, end: int, pas
     opens, line, inline = True, start, False
     for part, breaks in _items(lines, start, end) or _sentences(text):
         last = line + part.count("\n")
-        out.append(Piece(part, line, last, passage, not _is_reference(part), opens, inline))
+        out.append(Piece(part, line, last, passage, not is_reference(part, linked=False), opens, inline))
         line, inline, opens = last + breaks, not breaks, False
     return passage
 
@@ -147,9 +148,9 @@ def _sentences(text: str) -> Iterator[tuple[str, bool]]:
     yield text[start:], True
 
 
-def _is_reference(text: str) -> bool:
-    """Whether a sentence or item is little more than a link: a source, which stays."""
-    return "://" in text and 2 * sum(map(len, _LINK.findall(text))) >= len(text)
+def is_reference(text: str, linked: bool) -> bool:
+    """Whether a sentence or item is little more than a bare address, or with `linked` a link that has words."""
+    return "://" in text and 2 * sum(map(len, (_LINK if linked else _ADDRESS).findall(text))) >= len(text)
 
 
 def reads_as_written(text: str) -> bool:
@@ -164,7 +165,7 @@ def reads_as_written(text: str) -> bool:
     return sum(map(str.isalpha, words)) * 2 >= len(words) or len(_CJK.findall(text)) * 3 >= len(text)
 
 
-_SAMPLED, _SAMPLED_WIDTH, _SAMPLED_CHARS = 45, 160, 6_000
+_SAMPLED, _SAMPLED_WIDTH, _SAMPLED_CHARS = 40, 120, 4_000
 _FUNCTION_WORDS = (" the ", " of ", " and ", " to ", " in ", " is ", " for ", " that ", " a ")
 _FUNCTION_WORDS_ELSEWHERE = (" de ", " la ", " der ", " die ", " und ", " que ", " en ", " и ", " в ", " не ", " di ", " que ")
 _NO_SYMBOL = bytes(set(range(256)) - set(b'0123456789{}[]<>=;|\\/_@#$%^&*~+"'))
@@ -181,7 +182,7 @@ _MIN_WORDY, _WORDY, _MAX_SYMBOLS, _MIN_WRITTEN = 8.0, 14.0, 110.0, 0.35
 def _looks_like_code(lines: Sequence[str]) -> bool:
     """Whether more than a few lines are statements, comments or output of tools, and none says it is a passage's header."""
     code = sum(1 for line in lines if _CODE.match(line))
-    return code * _CODE_SHARE > len(lines) and not any(map(is_header, lines[:_SAMPLED]))
+    return code * _CODE_SHARE > len(lines) and not any(map(is_header, lines))
 
 
 def reads_like_prose(lines: Sequence[str]) -> float:
@@ -191,8 +192,6 @@ def reads_like_prose(lines: Sequence[str]) -> float:
     with a word; logs, code and listings lack at least one of the three.
     """
     filled = [line for line in lines if len(line) > 2]
-    if _looks_like_code(filled):
-        return 0.0
     taken = filled[:: max(1, len(filled) // _SAMPLED)][:_SAMPLED]
     width = max(_SAMPLED_WIDTH, _SAMPLED_CHARS // max(len(taken), 1))
     taken = [line[:width] for line in taken]
@@ -209,6 +208,8 @@ def reads_like_prose(lines: Sequence[str]) -> float:
         return 0.6 if cjk * 2 >= size else 0.0
     data = text.encode("utf-8", "replace")
     if len(data.translate(None, _NO_SYMBOL)) * 1000 > _MAX_SYMBOLS * len(data):
+        return 0.0
+    if _looks_like_code(taken):
         return 0.0
     written = sum(len(line) for line in taken if _WRITTEN.match(line))
     if written < _MIN_WRITTEN * size:
