@@ -170,6 +170,6 @@ def _renumbered(choice: Choice, lines: list[str], run: Run, tokens: int) -> Choi
 def moved(omissions: tuple[Omission, ...], by: int) -> tuple[Omission, ...]:
     """Omissions of a part, as they count in the whole text: line ranges further down by as many lines."""
     return tuple(
-        replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) if o.unit == "lines" and not o.path else o
+        replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) if o.unit in ("lines", "sentences") and not o.path else o
         for o in omissions
     )

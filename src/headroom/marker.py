@@ -13,7 +13,7 @@ RETRIEVE_TOOL = "headroom_retrieve"
 
 _FOOTER_START = "[headroom: "
 _FOOTER = re.compile(r"\[headroom: [^\n]*?\bid=\\?\"([0-9a-z]{6,64})\\?\"")
-_LINE_RANGES = re.compile(r"(\[… \d+ (?:lines? \(|of lines ))([\d–, ]+)(\)|: | …)")
+_LINE_RANGES = re.compile(r"(\[… \d+ (?:(?:line|sentence)s? \(|of lines ))([\d–, ]+)(\)|: | …)")
 _RANGES = re.compile(r"(\[… \d+ (?:\w+ \(|of lines ))([\d–, ]+)(\)|: | …)")
 _ONE = {"lines": "line", "rows": "row", "characters": "character", "items": "item", "sentences": "sentence", "traces": "trace"}
 

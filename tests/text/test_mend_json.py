@@ -7,6 +7,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headroom.ccr.memory import MemoryStore
+from headroom.ccr.retrieve import retrieve
 from headroom.text.mend_json import mend_json
 
 ROWS = [{"id": i, "name": f"row {i} \"q\" [x", "tags": ["a", {"b": i}], "link": None} for i in range(40)]
@@ -44,3 +46,12 @@ def test_quotes_that_were_not_escaped() -> None:
 
 def test_whole_json_is_left_alone() -> None:
     assert mend_json(json.dumps(ROWS, indent=1)) is None
+
+
+def test_values_of_broken_texts_are_found_by_path() -> None:
+    store = MemoryStore()
+    cut = store.put(json.dumps({"results": ROWS})[:-40])
+    assert json.loads(retrieve(store, cut, path="$.results[3].tags").text) == ROWS[3]["tags"]
+    wrapped = json.dumps({"type": "text", "text": "\n".join(f"line {i} of it" for i in range(200))})
+    id = store.put(wrapped[:-60] + "\n(cut)")
+    assert retrieve(store, id, path="$.text", lines="41-42").text == "line 40 of it\nline 41 of it"

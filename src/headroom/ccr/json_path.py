@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headroom.errors import InputError
+from headroom.text.mend_json import readable_json
 
 _STEP = re.compile(
     r"""\.?\[\s*(?:(?P<index>-?\d{1,12})|(?P<slice>(?:-?\d{1,12})?:(?:-?\d{1,12})?)|(?P<all>\*?)|"(?P<double>(?:[^"\\]|\\.)*)"
@@ -61,7 +62,14 @@ class Value:
 
 
 def document(text: str, path: str = "$") -> Value | None:
-    """The JSON document or JSON Lines that a text is, None when it is neither."""
+    """The JSON document or JSON Lines that a text is, or what can be read of a broken one; None when it is neither."""
+    found = _whole_document(text, path)
+    if found is None and (mended := readable_json(text)) is not None:
+        return _whole_document(mended, path)
+    return found
+
+
+def _whole_document(text: str, path: str) -> Value | None:
     start = _space(text, 0)
     if text[start : start + 1] not in ("{", "[", '"'):
         return None

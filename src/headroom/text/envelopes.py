@@ -91,7 +91,12 @@ def _cut_off(text: str) -> list[Inner]:
 def literal_like(source: str, text: str) -> str:
     """A JSON string literal for `text` in the spelling of `source` (the literal it replaces): ASCII escapes, closed."""
     literal = json.dumps(text, ensure_ascii=source.isascii() and "\\u" in source)
-    return literal if _STRING.fullmatch(source) else literal[:-1]
+    return literal if is_whole(source) else literal[:-1]
+
+
+def is_whole(literal: str) -> bool:
+    """Whether a JSON string literal has its closing quote."""
+    return _STRING.fullmatch(literal) is not None
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -38,7 +38,7 @@ class Shares:
     asked: float
 
 
-_RETRIEVED = {Level.BALANCED: Shares(0.52, 0.38), Level.AGGRESSIVE: Shares(0.36, 0.28)}
+_RETRIEVED = {Level.BALANCED: Shares(0.54, 0.38), Level.AGGRESSIVE: Shares(0.36, 0.28)}
 _UNKNOWN = {Level.BALANCED: Shares(0.86, 0.70), Level.AGGRESSIVE: Shares(0.50, 0.40)}
 _READ = Shares(0.75, 0.70)  # a file that is read may be edited next
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from headroom.text.envelopes import inner_texts, is_whole
+
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[\[\]{}]|"')
 _MEMBER = re.compile(r'^([ \t]*"[^"\n]{1,120}": ?")(.*)("(?:,|\s*[}\]])?[ \t\r]*)$', re.MULTILINE)
 _BARE_QUOTE = re.compile(r'(?<!\\)"')
@@ -40,6 +42,19 @@ def mend_json(text: str) -> MendedJson | None:
     said = ["quotes inside strings were not escaped"] if quotes else []
     said += ["the JSON was cut off; its rest stands at the end"] if rest else []
     return MendedJson(document, rest, "; ".join(said))
+
+
+def readable_json(text: str) -> str | None:
+    """Valid JSON made of a broken text, to find values in it by path; None where there is nothing to mend."""
+    if mended := mend_json(text):
+        return mended.document
+    inner = inner_texts(text)
+    literal = text[inner[0].start : inner[0].end] if len(inner) == 1 else '""'
+    if is_whole(literal):
+        return None
+    before = text[: inner[0].start]
+    opened = reversed([token for token in _TOKEN.findall(before) if token in _CLOSER])
+    return before + literal + '"' + "".join(_CLOSER[bracket] for bracket in opened)
 
 
 def _escaped(text: str) -> tuple[str, bool]:

@@ -175,13 +175,15 @@ _CODE = re.compile(
     r"#include|package|struct|assert) \S|from \S+ import |(?:if|for|while|with|try|except|else)\b.*[:{]\s*\Z|@\w|//|/\*|[})\]];?\s*\Z|"
     r"self\.|\w[\w.\[\]]* [-+*]?= \S|[\w.]+\(.*\)?[;,:]?\s*\Z)"
 )
+_DATA = re.compile(r"\s*(?:[{<]|\[\s*(?:[\[{\"]|\Z))")
+_CELLS = 3  # commas without a space
 _CODE_SHARE = 5  # one line in so many
 _MIN_WORDY, _WORDY, _MAX_SYMBOLS, _MIN_WRITTEN = 8.0, 14.0, 110.0, 0.35
 
 
 def _looks_like_code(lines: Sequence[str]) -> bool:
-    """Whether more than a few lines are statements, comments or output of tools, and none says it is a passage's header."""
-    code = sum(1 for line in lines if _CODE.match(line))
+    """Whether more than a few lines are statements or comma-separated cells, and none is a passage's header."""
+    code = sum(1 for line in lines if _CODE.match(line) or line.count(",") - line.count(", ") >= _CELLS)
     return code * _CODE_SHARE > len(lines) and not any(map(is_header, lines))
 
 
@@ -195,7 +197,7 @@ def reads_like_prose(lines: Sequence[str]) -> float:
     taken = filled[:: max(1, len(filled) // _SAMPLED)][:_SAMPLED]
     width = max(_SAMPLED_WIDTH, _SAMPLED_CHARS // max(len(taken), 1))
     taken = [line[:width] for line in taken]
-    if not taken or taken[0].lstrip()[:1] in ("{", "<"):
+    if not taken or _DATA.match(taken[0]):
         return 0.0
     text = " \n".join(taken)
     size = len(text)
