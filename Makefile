@@ -21,14 +21,15 @@ test: $(VENV)/.dev           ## the whole test suite
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev          ## types and style
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev          ## side by side with headroom-ai from the package index; writes bench-out/
 	$(BIN)/python -m benchmarks.compare $(ARGS)
 
-docs: $(VENV)/.dev           ## every command, flag and link in the documents, run and checked
+docs: $(VENV)/.dev           ## renews generated parts of the documents, runs every command, checks flags and links
+	$(BIN)/python docs/build.py
 	$(BIN)/python -m pytest tests/test_docs.py
 
 clean:

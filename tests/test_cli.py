@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 import headroom
 from headroom import Level
+from headroom.cli.explain import _rows as side_by_side
 from headroom.cli.main import Commands, group, main
 from headroom.options import Options
 
@@ -206,6 +209,22 @@ def test_explain_shows_the_decision_and_stores_nothing(log: Path) -> None:
     assert "before" not in run("explain", "--rows", "0", str(log)).stdout
     small = run("explain", input="ok\n")
     assert "left as it is (too_small)" in small.stdout
+
+
+LINES_OF_FEW_KINDS = st.lists(st.sampled_from(["", "a", "b", "c", "}", "same", "other"]), max_size=30)
+
+
+@given(LINES_OF_FEW_KINDS, LINES_OF_FEW_KINDS, st.booleans())
+def test_side_by_side_shows_both_sides_in_order(before: list[str], after: list[str], whole: bool) -> None:
+    rows = list(side_by_side(before, after, whole))
+    right = [line for _, _, line in rows]
+    assert [line for line in right if line] == [line for line in after if line]
+    numbers = [number for number, _, _ in rows if number]
+    assert numbers == sorted(set(numbers))
+    assert all(before[number - 1] == left for number, left, _ in rows if number)
+    passed = sum(int(left.split()[1]) for number, left, _ in rows if not number and left)
+    assert len(numbers) + passed == len(before)
+    assert not (whole and passed)
 
 
 def test_the_store_is_listed_and_purged(log: Path) -> None:

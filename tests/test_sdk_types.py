@@ -29,7 +29,7 @@ def test_anthropic() -> None:
     assert isinstance(done.messages[1]["content"][0], types.ToolUseBlock)
     assert FACT in done.messages[2]["content"][0]["content"]
     assert done.tokens_saved > 0
-    call = {**call, "name": "headroom_retrieve", "input": {"id": done.blocks[-1].id}}
+    call = {**call, "name": "headroom_retrieve", "input": {"id": done.blocks[-1].id, "lines": "401"}}
     reply = types.Message.model_validate({**message, "content": [call], "stop_sequence": None, "usage": USAGE})
     (answer,) = handle_tool_call(reply, store=store)
     assert FACT in answer["content"][0]["content"]
@@ -66,7 +66,8 @@ def test_openai_responses() -> None:
     done = compress([call, {"type": "function_call_output", "call_id": "c", "output": OUTPUT}], store=store)
     assert done.messages[0] == call
     assert FACT in done.messages[1]["output"]
-    (answer,) = handle_tool_call([made("headroom_retrieve", f'{{"id": "{done.blocks[-1].id}"}}')], store=store)
+    wanted = f'{{"id": "{done.blocks[-1].id}", "query": "payment refused"}}'
+    (answer,) = handle_tool_call([made("headroom_retrieve", wanted)], store=store)
     assert answer["type"] == "function_call_output"
     assert FACT in answer["output"]
 

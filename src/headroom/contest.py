@@ -111,7 +111,10 @@ def compete(text: str, context: Context, tokens: int) -> Choice:
     near = [pair for pair in typed if pair[0] >= sure - _NEAR]
     if run is None:
         return _best(text, content_type, context, tokens, [*generic, *near], sure)
-    best = _best(text, content_type, context, tokens, generic, sure)
+    # What looks like printed numbers may be a column of the text's own: whoever knows the text with it competes too.
+    whole = [p for p in sniffed if p[1].name not in _GENERIC and context.intent is not Intent.READ]
+    as_printed = [pair for pair in whole if pair[0] >= whole[0][0] - _NEAR]
+    best = _best(text, content_type, context, tokens, [*generic, *as_printed], sure)
     without = _best(inner, content_type, context, count_tokens(inner), near, sure)
     return best.or_smaller(_renumbered(without, lines, run, tokens))
 
@@ -169,7 +172,8 @@ def _renumbered(choice: Choice, lines: list[str], run: Run, tokens: int) -> Choi
 
 def moved(omissions: tuple[Omission, ...], by: int) -> tuple[Omission, ...]:
     """Omissions of a part, as they count in the whole text: line ranges further down by as many lines."""
+    in_lines = ("lines", "sentences")
     return tuple(
-        replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) if o.unit in ("lines", "sentences") and not o.path else o
+        replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) if o.unit in in_lines and not o.path else o
         for o in omissions
     )

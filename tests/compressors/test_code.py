@@ -20,8 +20,8 @@ from headroom.text.macros import without_macros
 from tests.compressors.test_cases import CASES
 
 SUFFIXES = {
-    "python_module": ".py", "javascript_router": ".js", "typescript_store": ".ts", "go_worker": ".go", "rust_parser": ".rs",
-    "java_service": ".java", "c_buffer": ".c", "cpp_matrix": ".cpp",
+    "python_module": ".py", "javascript_router": ".js", "typescript_store": ".ts", "go_worker": ".go",
+    "rust_parser": ".rs", "java_service": ".java", "c_buffer": ".c", "cpp_matrix": ".cpp",
 }  # fmt: skip
 SOURCES = {name: (CASES / "code" / name / "input.txt").read_text() for name in SUFFIXES}
 STDLIB = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))[::6]
@@ -70,8 +70,8 @@ def test_outline_of_each_language(name: str) -> None:
     assert form == outline(text, "x" + SUFFIXES[name])
 
 
-def declarations(tree: ast.AST, named: tuple[str, ...] = ()) -> list[int]:
-    """The lines of all functions and classes that are not inside another statement of a function."""
+def declarations(tree: ast.AST) -> list[int]:
+    """The lines of all functions, classes and top-level imports."""
     return [
         node.lineno
         for node in ast.walk(tree)
@@ -95,7 +95,7 @@ def test_standard_library(file: Path) -> None:
 @settings(max_examples=120, deadline=None)
 @given(st.sampled_from(sorted(SOURCES)), st.data())
 def test_mutated_sources(name: str, data: st.DataObject) -> None:
-    """Lines taken out, doubled, moved or cut: whatever is left of the syntax, the form is true and no worse to parse."""
+    """Lines taken out, doubled, moved or cut: the form is true, and parses where the source still does."""
     lines = SOURCES[name].split("\n")
     for _ in range(data.draw(st.integers(1, 4))):
         i, j = data.draw(st.integers(0, len(lines) - 1)), data.draw(st.integers(0, len(lines) - 1))
@@ -132,12 +132,40 @@ def test_anything_at_all(text: str, language: object) -> None:
         check_lines(padded, form)
 
 
+@pytest.mark.parametrize("name", ["python_module", "go_worker", "typescript_store"])
+def test_long_files_are_parsed_in_pieces(name: str) -> None:
+    text = SOURCES[name] + "\n"
+    long = text * (800_000 // len(text))
+    one, many = outline(text, "x" + SUFFIXES[name]), outline(long, "x" + SUFFIXES[name])
+    assert one is not None
+    assert many is not None
+    check_lines(long, many)
+    check_parses(long, many, "x" + SUFFIXES[name])
+    lost = [sum(o.count for o in form.omissions) for form in (one, many)]
+    assert lost[1] == pytest.approx(lost[0] * (800_000 // len(text)), rel=0.05)
+
+
+def test_a_grammar_that_does_not_fit_is_not_used() -> None:
+    """Ruby under a name that says TypeScript: the layout speaks then."""
+    text = (CASES / "code" / "ruby_model" / "input.txt").read_text()
+    form = outline(text, "cart.ts")
+    assert form is not None
+    assert form.text == getattr(outline(text, "cart.rb"), "text", None)
+
+
+def test_a_file_of_another_kind_is_not_code() -> None:
+    text = (
+        "# Notes\n\nCall it so:\n\nimport os\n\nThen read on, there is more to say about it.\n" + "Some words.\n" * 20
+    )
+    call = ToolCall(path="README.md")
+    assert COMPRESSOR.sniff(sample(text), Context(call=call, intent=Intent.READ)) == 0.0
+
+
 def test_named_function_stays_whole() -> None:
     text = SOURCES["python_module"]
     form = outline(text, "x.py", "What happens in `take` when no token is left?")
     assert form is not None
     assert "raise LimitReached" in form.text
-    assert "functools" not in form.text
     assert "await asyncio.sleep(pause)" not in form.text
 
 
@@ -155,7 +183,8 @@ def test_reads_keep_what_fits() -> None:
 
 def test_levels() -> None:
     text = SOURCES["go_worker"]
-    huge = text + "".join(f"func f{i}() int {{\n\tx := {i}\n\ty := x * x\n\tprintln(x, y)\n\treturn y\n}}\n" for i in range(4000))
+    body = "\tx := len(os.Args)\n\ty := x * x\n\tprintln(x, y)\n\treturn y\n}\n"
+    huge = text + "".join(f"func f{i}() int {{\n{body}" for i in range(4000))
     assert outline(huge, "x.go", level=Level.LOSSLESS) is None
     assert outline(text, "x.go", level=Level.BALANCED) is None
     assert outline(huge, "x.go", level=Level.BALANCED) is not None
@@ -172,7 +201,7 @@ def test_sniffs_source_without_its_name(name: str) -> None:
         '{\n  "import": 1,\n  "class": "x",\n  "from": "y",\n  "def": 2,\n  "b": 3,\n  "c": 4\n}',
         "2024-01-02 03:04:05 INFO class loaded\n" * 12,
         "for the rest of this text,\nif you want to import it,\nreturn to the class of\nwhile others wait and\n" * 4,
-        "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1,4 +1,4 @@\n import os\n-x = 1\n+x = 2\n def f():\n     return x\n",
+        "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1,4 +1,4 @@\n import os\n-x = 1\n+x = 2\n def f():\n",
         "src/a.py:3: def f():\nsrc/a.py:9: class A:\nsrc/b.py:1: import os\nsrc/b.py:4: return 1\n" * 3,
         "$ ls\nsrc\n$ cat x.py\nimport os\n$ make\ngcc -c x.c\n",
         "<html>\n<body>\n<p>class</p>\n<script>\nvar x = 1;\n</script>\n</body>\n</html>\n",
@@ -188,7 +217,8 @@ def test_macros_are_blanked_in_place() -> None:
     source = b"BEGIN_DECLS\nLIB_API int f(int x) NOEXCEPT {\n  return FOO(x, BAR);\n}\nint y = MAX(\n  A, B);\n"
     blanked = without_macros(source)
     assert len(blanked) == len(source)
-    assert blanked == b"           \n        int f(int x)          {\n  return FOO(x, BAR);\n}\nint y = MAX(\n  A, B);\n"
+    assert blanked.startswith(b"           \n        int f(int x)          {\n  return FOO(x, BAR);\n}\n")
+    assert blanked.endswith(b"int y = MAX(\n  A, B);\n")
     language = by_name("c")
     assert language is not None
     assert not parse(source.decode(), language).root_node.has_error
@@ -201,10 +231,16 @@ def test_indentation_outline_keeps_every_declaration() -> None:
     hidden = {i for fold in folds for i in range(fold.start, fold.end)}
     assert hidden
     assert [f.name for f in functions] == ["initialize", "add"]
-    assert all(i not in hidden for i, line in enumerate(lines) if line.lstrip().startswith(("def", "class", "module", "end")) and len(line) < 6)
+    kept = [line for i, line in enumerate(lines) if i not in hidden]
+    declared = ("def ", "class ", "module ", "attr_reader")
+    assert sum(line.lstrip().startswith(declared) for line in kept) == sum(
+        line.lstrip().startswith(declared) for line in lines
+    )
 
 
-@pytest.mark.parametrize("text", ["{" * 50_000, "f(\n" * 20_000, "a;" * 100_000, "if x:\n " * 20_000, "/*" * 50_000], ids=range(5))
+@pytest.mark.parametrize(
+    "text", ["{" * 50_000, "f(\n" * 20_000, "a;" * 100_000, "if x:\n " * 20_000, "/*" * 50_000], ids=range(5)
+)
 @pytest.mark.parametrize("suffix", [".py", ".js", ".c"])
 def test_hostile_sources(text: str, suffix: str) -> None:
     form = outline(text, "x" + suffix)

@@ -119,7 +119,7 @@ def summary(report: BlockReport) -> str:
     if report.id is None:
         return f"{plural(report.tokens_before, 'tokens')}, left as it is ({report.reason.value})"
     saved = 1 - report.tokens_after / max(report.tokens_before, 1)
-    left_out = "; ".join(f"{o.count} {o.unit}: {o.kind}" for o in report.omissions) or "nothing left out"
+    left_out = "; ".join(f"{plural(o.count, o.unit)}: {o.kind}" for o in report.omissions) or "nothing left out"
     return (
         f"{report.tokens_before:,} → {report.tokens_after:,} tokens (−{saved:.0%}), {report.compressor}, "
         f"id {report.id}; {left_out}"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice, zip_longest
 from typing import Any
 
 import click
@@ -16,14 +20,14 @@ from headroom.options import Options
 from headroom.pipeline import Outcome, compress_blocks
 from headroom.text.numbering import address_offset
 
-_MOST_RANGES = 6
+_MOST_RANGES, _WIDEST, _GAP = 6, 300, 2
 
 
 @click.command()
 @click.argument("file", default="-")
 @click.option("--json", "as_json", is_flag=True, help="print the decision as JSON")
-@click.option("--rows", type=click.IntRange(min=0), default=60, show_default=True, help="lines to show, 0 for none")
-@click.option("--full", is_flag=True, help="print all lines side by side")
+@click.option("--rows", type=click.IntRange(min=0), default=60, show_default=True, help="rows side by side, 0 for none")
+@click.option("--full", is_flag=True, help="print every line side by side")
 @origin_options
 @engine_options
 def command(file: str, as_json: bool, rows: int, full: bool, **options: Any) -> None:
@@ -62,28 +66,75 @@ def _left_out(report: BlockReport) -> None:
         click.echo(f"left out    {plural(o.count, o.unit)}{f' ({where}{inside})' if where else ''}: {o.kind}")
 
 
-def _side_by_side(text: str, outcome: Outcome, rows: int | None) -> None:
+def _side_by_side(text: str, outcome: Outcome, most: int | None) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    gone: set[int] = set()
-    for o in outcome.report.omissions:
-        if o.unit == "lines" and not o.path:
-            gone.update(n for a, b in o.ranges for n in range(a, b + 1))
     before, after = text.split("\n"), outcome.text.split("\n")
-    offset = address_offset(before)
-    left = Text("\n", overflow="ellipsis", no_wrap=True).join(
-        Text(f"{i + 1:>5} {line[:300]}", style="red dim" if i + 1 + offset in gone else "")
-        for i, line in enumerate(before[:rows])
-    )
-    right = Text("\n", overflow="ellipsis", no_wrap=True).join(
-        Text(line[:300], style="yellow" if looks_marked(line) or has_footer(line) else "") for line in after[:rows]
-    )
-    table = Table(expand=True, show_lines=False, padding=(0, 1))
-    table.add_column(f"before: {outcome.report.tokens_before:,} tokens, {len(before):,} lines", ratio=1, no_wrap=True)
-    table.add_column(f"after: {outcome.report.tokens_after:,} tokens, {len(after):,} lines", ratio=1, no_wrap=True)
-    table.add_row(left, right)
+    gone = _left_out_lines(outcome.report, address_offset(before))
+    table = Table(expand=True, padding=(0, 1))
+    for name, tokens, lines in (
+        ("before", outcome.report.tokens_before, before),
+        ("after", outcome.report.tokens_after, after),
+    ):
+        table.add_column(f"{name}: {tokens:,} tokens, {len(lines):,} lines", ratio=1, no_wrap=True, overflow="ellipsis")
+    rows = list(islice(_rows(before, after, whole=most is None), None if most is None else most + 1))
+    for number, left, right in rows[:most]:
+        shown = f"{number:>5} {left[:_WIDEST]}" if number else f"      {left}"
+        marked = looks_marked(right) or has_footer(right)
+        table.add_row(
+            Text(shown, style="dim red" if number in gone else "" if number else "dim"),
+            Text(right[:_WIDEST], style="yellow" if marked else ""),
+        )
     Console().print(table)
-    if rows is not None and max(len(before), len(after)) > rows:
-        click.echo(f"(first {rows} lines of each; --full prints all)")
+    if len(rows) > (most or len(rows)):
+        click.echo(f"(the first {most} rows; --rows N shows more, --full every line)")
+
+
+def _left_out_lines(report: BlockReport, offset: int) -> set[int]:
+    """1-based positions of the lines that were left out; `offset` is what printed line numbers are ahead by."""
+    ranges = [(a, b) for o in report.omissions if o.unit == "lines" and not o.path for a, b in o.ranges]
+    return {n - offset for a, b in ranges for n in range(a, b + 1)}
+
+
+def _rows(before: list[str], after: list[str], whole: bool) -> Iterator[tuple[int, str, str]]:
+    """Number and text on the left, text on the right; lines that both hold stand beside each other.
+
+    Where the left side has many lines that the right side hasn't, the number is 0 and the text says how many are passed
+    over, except for `whole`.
+    """
+    i = j = 0
+    for here, there in [*_anchors(before, after), (len(before), len(after))]:
+        left, right = before[i:here], after[j:there]
+        most = len(left) if whole else max(len(right) - 1, _GAP)
+        passed = len(left) - most if len(left) > most + 1 else 0
+        kept = left[: len(left) - passed]
+        cells = [(i + 1 + n, line) for n, line in enumerate(kept)] + ([(0, f"⋮ {passed} more")] if passed else [])
+        for cell, line in zip_longest(cells, right):
+            number, shown = cell or (0, "")
+            yield number, shown, line or ""
+        if here < len(before):
+            yield here + 1, before[here], after[there]
+        i, j = here + 1, there + 1
+
+
+def _anchors(before: list[str], after: list[str]) -> list[tuple[int, int]]:
+    """Positions of lines that stand once on either side, in the longest order that both sides share."""
+    once = {line for line, count in Counter(before).items() if count == 1 and line.strip()}
+    once &= {line for line, count in Counter(after).items() if count == 1}
+    place = {line: i for i, line in enumerate(before) if line in once}
+    pairs = [(place[line], j) for j, line in enumerate(after) if line in once]
+    ends: list[int] = []  # the least position at which an ascending run of each length ends, and that run's last pair
+    last: list[int] = []
+    behind: list[int] = []
+    for n, (i, _) in enumerate(pairs):
+        length = bisect_left(ends, i)
+        behind.append(last[length - 1] if length else -1)
+        ends[length : length + 1], last[length : length + 1] = [i], [n]
+    chain: list[tuple[int, int]] = []
+    at = last[-1] if last else -1
+    while at >= 0:
+        chain.append(pairs[at])
+        at = behind[at]
+    return chain[::-1]

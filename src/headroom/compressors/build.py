@@ -10,7 +10,7 @@ from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.buildlines import fold
 from headroom.text.folding import render
 from headroom.text.outcomes import without_times
-from headroom.text.terminal import Screen, resolve
+from headroom.text.terminal import Screen, resolve, without_styles
 from headroom.tokens import count_tokens
 
 # Lines that only builds and test runs print, by their beginnings; one alternative per family of tools.
@@ -33,10 +33,16 @@ _START = re.compile(
     r"\[\d+/\d+\] \S|\[[\d,]+ / [\d,]+\] |INFO: (?:Analyzed|Found \d|Elapsed|Build)|➤ YN\d+: |"
     r"[0-9a-f]{12}: (?:Pull|Download|Verifying|Waiting|Already)|(?:TASK|PLAY) \[|(?:ok|changed|fatal|skipping): \[|"
     r"[\w.\[\]\"-]+: (?:Creating|Modifying|Destroying|Still \w+ing|Refreshing state|Creation complete)|"
-    r"  [#~+-] (?:resource \"|\S+ will be )|webpack \d|\s*(?:asset |\./)\S+ [\d.]+ \w*(?:B|bytes) \["
+    r"\s*--> \S+:\d+:\d+$|  [#~+-] (?:resource \"|\S+ will be )|webpack \d|\s*(?:asset |\./)\S+ [\d.]+ \w*(?:B|bytes) \["
 )
 _INSIDE = re.compile(
     r"(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL)(?: \(.*\))? +\[ *\d+%\]|\.\.\. (?:ok|FAIL|ERROR|skipped)\b| error TS\d+: "
+)
+# A line that only a test run or a build prints, once: its banner or its sum.
+_BANNER = re.compile(
+    r"=+ (?:test session starts|short test summary info) =+|=* ?(?:\d+ \w+, )*\d+ (?:passed|failed|errors?)\b.* in [\d.]+s|"
+    r"Ran \d+ tests? in \d|TAP version \d+|Test Suites: .*\d total|\s+Test Files +\d|\s+\d+ passing \(\d|"
+    r"Found \d+ errors?\b|ℹ tests \d|# tests \d|test result: (?:ok|FAILED)\. |(?:\[\w+\] )?BUILD (?:SUCCESS|FAIL)"
 )
 _PROBED = 60
 _INSIDE_HINTS = ("%]", "... ", " TS")
@@ -60,14 +66,14 @@ class Build:
     content_type = "build"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        seen = sample.lines if len(sample.lines) <= _PROBED else sample.lines[::2]
-        lines = [line for line in without_times(seen) if line.strip()]
+        shown = [without_styles(line) for line in sample.lines] if "\x1b" in sample.text else sample.lines
+        lines = [line for line in without_times(shown if len(shown) <= _PROBED else shown[::2]) if line.strip()]
         if len(lines) < 4:
             return 0.0
         hits = sum(map(_built, lines))
         share = hits / len(lines)
         hinted = _COMMAND.search(context.call.command) is not None
-        if share >= 0.3:
+        if share >= 0.3 or any(map(_BANNER.match, shown)):
             return 0.92
         if hits >= 3 and (share >= 0.1 or hinted):
             return 0.8

@@ -13,18 +13,19 @@ from headroom.marker import omitted
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.text.code_signs import signs
 from headroom.text.indent_outline import EXTENSIONS, indent_outline
-from headroom.text.languages import CodeLanguage, best_parse, by_name, by_path, error_count
+from headroom.text.languages import CodeLanguage, by_name, by_path
 from headroom.text.lines import sample, split_lines
-from headroom.text.outline import Fold, Function, Outline
+from headroom.text.outline import Fold
 from headroom.text.query import parse_query
-from headroom.text.ranking import kept_whole
+from headroom.text.ranking import Wish, kept_whole
+from headroom.text.tree_outline import tree_outline
 from headroom.tokens import count_tokens
 
 _HUGE, _HUGE_SHARE = 200_000, 0.25  # characters: above this an outline is offered at `balanced` too
 # What an agent reads it may soon quote: a read shows as much of the bodies as fits into this many characters.
 _READ_CHARS, _READ_SHARE = 4_000, 0.15
 _MAX_COMMAND = 2_000
-_MIN_CHARS, _MIN_LINES, _MIN_SIGNS, _LIKELY, _SURE, _MAX_FOREIGN, _MAX_ERRORS = 400, 4, 3, 0.13, 0.2, 12, 30
+_MIN_CHARS, _MIN_LINES, _MIN_SIGNS, _LIKELY, _SURE, _MAX_FOREIGN = 400, 4, 3, 0.16, 0.2, 12
 _WANTED_SHARE, _MAX_WANTED = 0.5, 12
 _NAMING_WEIGHT = 2.0  # a quoted word or one that reads as an identifier
 
@@ -66,14 +67,13 @@ class Code:
 
 
 def _path(context: Context) -> str:
-    """The one source file that the call reads, as far as it says."""
+    """The one source file that the call reads, empty where it reads none or several."""
     if context.intent is not Intent.READ:
         return ""
-    if context.call.path:
-        return context.call.path
-    words = {word.strip("'\"") for word in context.call.command[:_MAX_COMMAND].split()}
-    words = {word for word in words if by_path(word) is not None or _other(word)}
-    return words.pop() if len(words) == 1 else ""
+    words = [context.call.path] if context.call.path else context.call.command[:_MAX_COMMAND].split()
+    paths = {word.strip("'\"") for word in words}
+    paths = {path for path in paths if by_path(path) is not None or _other(path)}
+    return paths.pop() if len(paths) == 1 else ""
 
 
 def _other(path: str) -> bool:
@@ -86,25 +86,14 @@ def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Com
     lines = split_lines(text)
     query = parse_query(context.query)
     scores = query.scores(text, lines)
-    found = None if language is None else _by_tree(text, lines, language, _wanted(scores))
+    found = None if language is None else tree_outline(lines, language, _wanted(scores))
     folds, functions, language = found or (*indent_outline(lines), None)
     named = frozenset(term for term, weight in query.terms if weight >= _NAMING_WEIGHT)
-    whole = kept_whole(folds, functions, lines, scores, named, _budget(text, context))
+    whole = kept_whole(folds, functions, lines, Wish(scores, named, _budget(text, context)))
     chosen = [fold for fold in folds if fold.owner not in whole]
     if not chosen:
         return None
     return Compressed("\n".join(_rendered(lines, chosen, language)), "code", False, _omissions(chosen))
-
-
-def _by_tree(
-    text: str, lines: list[str], language: CodeLanguage, wanted: list[int]
-) -> tuple[list[Fold], list[Function], CodeLanguage | None] | None:
-    """Folds, functions and the true language; None where the grammar understands too little of the text."""
-    root, language = best_parse(text, language)
-    if root.has_error and not language.macros and error_count(root) * _MAX_ERRORS > len(lines):
-        return None
-    outline = Outline(lines, root, wanted, language.newline_ends)
-    return outline.folds, outline.functions, language
 
 
 def _wanted(scores: dict[int, float]) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context
-from headroom.text import drawing, rowcode
+from headroom.text import drawing, name_lists, rowcode
 from headroom.text.lines import split_lines
 from headroom.text.regions import Region, coded, path_column, path_lists, regions
 from headroom.text.table_sniff import reads_source, sure_listing
@@ -19,7 +19,7 @@ from headroom.text.table_sniff import reads_source, sure_listing
 _DRAWN = re.compile(r"(?:[│|](?:   |\xa0\xa0 )|    )*(?:├── |└── |\|-- |`-- )")
 _TREE_HEADER = re.compile(r"^\[tree: the next (\d+) lines", re.MULTILINE)
 _MIN_FACTORED = 80
-_MIN_DRAWN = 6
+_MIN_DRAWN, _MIN_NAMES = 6, 12
 
 
 class Listing:
@@ -35,14 +35,19 @@ class Listing:
         if rowcode.START in text or drawing.START in text:
             return
         lines = split_lines(text)
-        body = list(_drawn(lines)) or list(_listed(lines))
-        if body:
-            yield Compressed("\n".join(body), self.name, lossless=True)
+        if name_lists.is_coded(lines[0]):
+            return
+        for body in (list(_named(lines)), list(_drawn(lines)) or list(_listed(lines))):
+            if body:
+                yield Compressed("\n".join(body), self.name, lossless=True)
 
     def decode(self, text: str) -> str:
         out: list[str] = []
         lines = text.split("\n")
         at = 0
+        if name_lists.is_coded(lines[0]):
+            end = 1 + name_lists.size_of(lines[0])
+            return "\n".join((*name_lists.decode(lines[:end]), *lines[end:]))
         while at < len(lines):
             match = _TREE_HEADER.match(lines[at])
             end = at + 1 + int(match[1]) if match else at + 1
@@ -52,6 +57,19 @@ class Listing:
 
     def same(self, decoded: str, original: str) -> bool:
         return decoded == original
+
+
+def _named(lines: Sequence[str]) -> Iterator[str]:
+    """The lines with bare names written side by side, where all of them are such names or directories of them."""
+    end = len(lines) - (lines[-1] == "")
+    if end < _MIN_NAMES:
+        return
+    body = lines[:end]
+    headed = any(line.endswith(":") for line in body) and "" in body
+    coded = name_lists.encode_directories(body) if headed else name_lists.encode_names(body)
+    if coded:
+        yield from coded
+        yield from lines[end:]
 
 
 def _drawn(lines: Sequence[str]) -> Iterator[str]:

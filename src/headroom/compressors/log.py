@@ -13,6 +13,7 @@ from headroom.text import log_header, patterns, templates
 from headroom.text.access import request, request_slots
 from headroom.text.log_header import Header
 from headroom.text.query import parse_query
+from headroom.text.regions import heads_table
 from headroom.text.slots import Slot, Variant, asks_for_extremes, describe, host_slot, slots
 from headroom.text.timestamps import clock_of, duration, note_seconds, pace
 from headroom.text.traces import FRAME, Trace, alike, telling, traces
@@ -59,7 +60,7 @@ class LogCompressor:
 
     def sniff(self, sample: Sample, context: Context) -> float:
         lines = [line for line in sample.lines if line.strip()]
-        if len(lines) < 4:
+        if len(lines) < 4 or heads_table(lines[0]):
             return 0.0
         if not any(map(log_header.looks_logged, (*lines[:3], *lines[3 :: max(1, len(lines) // _PROBES)]))):
             return 0.0

@@ -16,7 +16,7 @@ from headroom.text.sentences import reads_like_prose
 from headroom.tokens import count_tokens
 
 _MIN_CHARS = 320
-_DOCUMENT = re.compile(r"\.(?:md|mdx|markdown|rst|txt|text|adoc|asciidoc|org|tex|pdf|docx?|odt|rtf|epub)\b", re.IGNORECASE)
+_DOCUMENT = re.compile(r"\.(?:md|mdx|markdown|rst|txt|text|adoc|org|tex|pdf|docx?|odt|rtf|epub)\b", re.IGNORECASE)
 
 
 class Prose:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from headroom.model import Context
@@ -15,14 +15,15 @@ from headroom.text.kinds import kinds_of
 from headroom.text.outcomes import failure_lines, passes, trouble_words, troubled, without_times
 from headroom.text.query import parse_query
 from headroom.text.repeats import repeated_blocks
+from headroom.text.tap import belongings
 
-_TEST_FILE = re.compile(r"\s*([\w./\\-]+\.\w+)::")
+_TEST_FILE = re.compile(r"(?:^|\s)([\w./\\-]+\.\w+)::")
 _RESULT_END = re.compile(r"(?:FAILED|ERROR) *(?:\[ *\d+%\])?\s*$")
 _SUMMARY = "short test summary info"
 _SUMMARY_LINE = re.compile(r"(FAILED|ERROR|XFAIL|XPASS|SKIPPED) (\S.*?)(?: - (.*))?\r?$")
 _MESSAGE_HEAD = 24
 _EXCERPT = re.compile(r"\s*\d*\s*[|^~]")
-_MOST_CONTEXT, _MOST_RESULTS, _SHOWN_RESULTS = 40, 6, 2
+_MOST_CONTEXT, _MOST_RESULTS, _SHOWN_RESULTS, _MOST_SUITES = 40, 6, 2, 12
 _IN_REPORT = "\0"
 
 
@@ -49,7 +50,8 @@ class _Folder:
         self.timed = self.lines is not lines
         self.text = "\n".join(self.lines) if self.timed else text
         self.result = Plan([KEPT] * len(lines))
-        self.failing = failure_lines(self.text, self.lines)
+        self.outcome = passes(self.text)
+        self.failing = failure_lines(self.text, self.lines, self.outcome)
         query = parse_query(context.query)
         ends = (*range(min(3, len(lines))), *range(max(0, len(lines) - 3), len(lines)))
         self.wanted = {*ends, *(query.best(self.text, list(self.lines)) if query else ())}
@@ -95,26 +97,49 @@ class _Folder:
 
     def _fold_passes(self) -> set[int]:
         """Leave out what passed, but for the first and the slowest; counts by file where lines name one."""
-        outcome = passes(self.text)
+        outcome = self.outcome
         if outcome is None:
             return set()
         lines, result = self.lines, self.result
         hits = {i: said for i, line in enumerate(lines) if (said := outcome(line)) and not self.failing[i]}
         passed = [i for i, said in hits.items() if said == "passed"]
-        timed = [i for i in passed if "s)" in lines[i] or "s]" in lines[i]]
-        slowest = max(timed, key=lambda i: (quantity(lines[i]) or 0.0, -i), default=-1)
-        keep = self.wanted | {slowest, *passed[:1]}
+        timed = {i: quantity(lines[i]) or 0.0 for i in passed if "s)" in lines[i] or "s]" in lines[i]}
+        owned, took = belongings(lines) if "ok " in self.text else ({}, {})
+        timed.update((i, took[i]) for i in passed if i in took)
+        slowest = max(timed, key=lambda i: (timed[i], -i), default=-1)
+        suites = [i for i in passed if not lines[i][:1].isspace()]
+        if len(suites) > _MOST_SUITES or len(suites) == len(passed):
+            suites = []
+        keep = self.wanted | {slowest, *passed[:1], *suites, *self._own_starts(hits)}
         for i, said in hits.items():
             if i in keep:
                 continue
             if said == "started":
                 result.of[i] = result.reason(Why("starts of tests", "test starts", one="test start"))
             else:
-                where = _TEST_FILE.match(lines[i])
+                where = _TEST_FILE.search(lines[i])
                 result.of[i] = result.reason(
                     Why("passed tests", f"passed in {where.group(1)}" if where else "passed")
                 )
+            self._fold_belongings(i, owned.get(i, ()))
         return set(hits)
+
+    def _own_starts(self, hits: dict[int, str]) -> Iterator[int]:
+        """Starts of tests that have something to say and did not pass: what they print stands under them."""
+        names = {_test_name(self.lines[i]) for i, said in hits.items() if said == "passed"}
+        for i, said in hits.items():
+            following = self.lines[i + 1] if i + 1 < len(self.lines) else ""
+            if said == "started" and i + 1 not in hits and following[:1].isspace() and following.strip():
+                if _test_name(self.lines[i]) not in names:
+                    yield i
+
+    def _fold_belongings(self, i: int, owned: Sequence[int]) -> None:
+        """Leave out what belongs to a result that is left out: its announcement and its details."""
+        if owned:
+            reason = self.result.reason(Why("details of passed tests", "of their details", one="of its details"))
+            for k in owned:
+                if k not in self.wanted:
+                    self.result.of[k] = reason
 
     def _fold_suites(self, passed: set[int]) -> None:
         """Headings over nothing but passed tests, by indentation: read from below, each line closes what is deeper."""
@@ -257,6 +282,12 @@ class _Folder:
                 if of[i] != KEPT and 0 <= last < i - 1:
                     of[last + 1 : i] = [blank] * (i - last - 1)
                 last = i if of[i] != KEPT else -1
+
+
+def _test_name(line: str) -> str:
+    """The name in a line that says that a test starts or passed: "=== RUN   TestX", "--- PASS: TestX (0.00s)"."""
+    words = line.split()
+    return words[-2] if len(words) > 1 and words[-1].startswith("(") else words[-1]
 
 
 def _result(line: str) -> str:

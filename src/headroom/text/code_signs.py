@@ -18,7 +18,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("async", r"async (?:function|\w+) ?\(.*[{,(]$", "javascript typescript"),
     ("class", r"class \w+(?:\(.*\))?:$", "python"),
     ("class", r"class \w+[^;:]*\{$|class \w+(?: extends [\w.<>]+)", "javascript typescript java"),
-    ("class struct", r"(?:class|struct) \w+(?: final)?(?: ?: ?(?:public|private|protected)? ?[\w:<>, ]+)? ?\{?$", "cpp"),
+    ("class struct",
+     r"(?:class|struct) \w+(?: final)?(?: ?: ?(?:public|private|protected)? ?[\w:<>, ]+)? ?\{?$", "cpp"),
     ("from", r"from [\w.]+ import [\w(*]", "python"),
     ("import", r"import [\w.]+(?: as \w+)?(?:, ?[\w.]+)*$", "python"),
     ("import", r"import (?:static )?[\w.]+(?:\.\*)?;$", "java"),
@@ -28,7 +29,9 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
      r"(?:if|elif|while|with) .*:$|for .+ in .+:$|(?:else|try|except|finally)(?: [\w.()\[\], ]+)?:$", "python"),
     ("raise", r"raise [A-Z]\w*(?:\(|$)|raise$", "python"),
     ("return", r"return\b.*;$", "javascript typescript rust java c cpp"),
-    ("return", r"return(?:$| (?:await|not|new|lambda) | [^\s;]+(?:$|,| (?:[^a-z\s]|(?:if|and|or|not|in|is|for) ).*[^;.:]$))", "python go javascript typescript"),
+    ("return",
+     r"return(?:$| (?:await|not|new|lambda) | [^\s;]+(?:$|,| (?:[^a-z\s]|(?:if|and|or|not|in|is|for) ).*[^;.:]$))",
+     "python go javascript typescript"),
     ("func", r"func (?:\(\w* ?\*?[\w\[\]]+\) )?\w+[(\[].*[{(,]$", "go"),
     ("package", r"package \w+$", "go"),
     ("package", r"package \w+(?:\.\w+)+;$", "java"),
@@ -37,7 +40,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("if for switch defer go", r"if err (?:!=|:?=) .*\{$|(?:for|if|switch) .*:= .*\{$|(?:defer|go) [\w.]+\(", "go"),
     ("var const", r"(?:var|const) \($|var \w+ [\w.*\[\]]+(?: = .*[^;])?$", "go"),
     ("export", r"export (?:default |async |declare |abstract )*(?:interface|type|enum|namespace)\b", "typescript"),
-    ("export", r"export (?:default |async |declare |abstract )*(?:function|class|const|let|var|\{|\*)", "javascript typescript"),
+    ("export", r"export (?:default |async |declare |abstract )*(?:function|class|const|let|var|\{|\*)",
+     "javascript typescript"),
     ("interface enum", r"(?:interface|enum) \w+.*\{$", "typescript java"),
     ("readonly declare namespace abstract", r"(?:readonly|declare|namespace|abstract) \w+.*[;{(]$", "typescript"),
     ("const let var", r"(?:const|let|var) \w+: [\w<{(\[]", "typescript rust"),
@@ -46,7 +50,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("function function*", r"function\*? ?\w*(?:<.*>)?\(.*[{(,]$", "javascript typescript"),
     ("throw", r"throw new \w+.*[;(]$", "javascript typescript java"),
     ("'use \"use", r"['\"]use strict['\"];?$", "javascript"),
-    ("pub", r"pub(?:\([\w: ]+\))? (?:fn|struct|enum|trait|mod|use|const|static|type|async|unsafe|extern)\b|pub(?:\([\w: ]+\))? \w+:", "rust"),
+    ("pub", r"pub(?:\([\w: ]+\))? (?:(?:fn|struct|enum|trait|mod|use|const|static|type|async|unsafe|extern)\b|\w+:)",
+     "rust"),
     ("fn", r"fn \w+.*[{(,>]$|fn \w+.*;$", "rust"),
     ("impl impl<T> impl<T", r"impl(?:<.*>)? .*[{>]$|impl\b", "rust"),
     ("use mod", r"(?:use|mod) [\w:]+(?:::[{*].*)?[;{,]$|use [\w:{, }*]+;$", "rust"),
@@ -55,19 +60,22 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("public private protected", r"(?:public|private|protected)\b.*[;{(,]$", "java typescript"),
     ("final static", r"(?:static |final )+[\w<>\[\], ]+ \w+.*[;{(]$", "java"),
     ("public: private: protected:", r"\w+:$", "cpp"),
-    ("#include #define #ifndef #ifdef #endif #pragma #undef", r"#(?:include ?[<\"]|define \w|ifn?def \w|endif|pragma \w|undef \w)", "c cpp"),
+    ("#include #define #ifndef #ifdef #endif #pragma #undef",
+     r"#(?:include ?[<\"]|define \w|ifn?def \w|endif|pragma \w|undef \w)", "c cpp"),
     ("static extern const unsigned void int char bool long double float size_t",
      r"(?:\w+[ *]+)+\w+(?:\(.*|\[.*|;| =.*)$", "c cpp java"),
     ("struct typedef enum union", r"(?:typedef )?(?:struct|enum|union)\b.*[{;]$|typedef .*;$", "c cpp rust"),
-    ("namespace using virtual explicit friend constexpr inline auto",
-     r"namespace [\w:]*(?: ?\{)?$|using [\w: ]+(?:;| =.*)$|(?:virtual|explicit|friend|constexpr|inline|auto) .*[;{(,)]$", "cpp"),
+    ("namespace", r"namespace [\w:]*(?: ?\{)?$", "cpp"),
+    ("using", r"using [\w: ]+(?:;| =.*)$", "cpp"),
+    ("virtual explicit friend constexpr inline auto", r"\w+ .*[;{(,)]$", "cpp"),
     ("template template<typename template<class", r"template ?<", "cpp"),
     ("if for while switch", r"(?:if|for|while|switch) ?\(.*[{)&|,;]$", "javascript typescript java c cpp"),
     ("if for", r"(?:if|for) [^(].*[^;:] ?\{$", "go rust"),
     ("def", r"def (?:self\.)?[\w?!=]+(?:\(.*\))?(?: do)?$", "other"),
     ("defmodule defp defmacro", r"def\w* .* do$", "other"),
     ("end", r"end[;,)]*$", "other"),
-    ("class module object trait", r"(?:class|module|object|trait) [A-Z][\w:]*(?: < [\w:]+|\(.*| extends .*)?(?: ?\{)?$", "other"),
+    ("class module object trait",
+     r"(?:class|module|object|trait) [A-Z][\w:]*(?: < [\w:]+|\(.*| extends .*)?(?: ?\{)?$", "other"),
     ("fun override suspend", r"(?:override |suspend )*fun .*[{(=,)]$", "other"),
     ("local", r"local (?:function )?[\w, ]+(?: ?=.*|\(.*\))?$", "other"),
     ("function", r"function [\w.:-]+ ?(?:\(.*\))?(?:: ?\??\w+)?(?: ?\{)?$", "other"),
@@ -75,7 +83,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("<?php", r"<\?php", "other"),
     ("#!/bin/sh #!/bin/bash #!/usr/bin/env", r"#!", "other"),
     ("if then fi done esac", r"if \[\[? .*(?:then|\]\]?)$|(?:then|fi|done|esac);?$", "other"),
-    ("} else", r"\} else(?: if)?\b.*\{$|\} catch ?(?:\(.*\) )?\{$|else if .*\{$", "javascript typescript java go rust c cpp"),
+    ("} else", r"\} (?:else(?: if)?|catch|finally)\b.*\{$|else if .*\{$", "javascript typescript java go rust c cpp"),
 )  # fmt: skip
 
 _SIGNS: dict[str, tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = {}
@@ -99,7 +107,7 @@ _ENOUGH, _NEVER = 40, 60  # lines that settle the matter: with many signs, with 
 class Signs:
     """How many lines could be code, how many of them are signs of a language, and the language they speak of most.
 
-    `closed` counts lines that end as statements and blocks do, `foreign` those of diffs, transcripts and search results.
+    `closed` counts lines that end as statements and blocks do, `foreign` those of diffs, transcripts and searches.
     """
 
     lines: int
@@ -129,11 +137,11 @@ def signs(lines: Iterable[str]) -> Signs:
                 votes[name] = votes.get(name, 0) + (3 if len(languages) == 1 else 1)
         elif first.startswith(_COMMENT):
             continue
-        elif first[0] in _FOREIGN_START and _FOREIGN.match(line) or first[-1] == ":" and ":" in first[:-1]:
-            foreign += 1
+        elif (first[-1] == ":" and ":" in first[:-1]) or (first[0] in _FOREIGN_START and _FOREIGN.match(line)):
+            foreign += 1  # src/app.py:12: …, or a line of a diff, a transcript
         count += 1
         closed += line[-1] in ";{}"
-        if count >= _ENOUGH and (found * 3 >= count or count >= _NEVER and found * 20 < count):
+        if (count >= _ENOUGH and found * 3 >= count) or (count >= _NEVER and found * 20 < count):
             break
     best = max(votes, key=lambda name: votes[name]) if votes else ""
     return Signs(count, found, closed, foreign, best)

@@ -1,7 +1,7 @@
 """Extracts of written texts: which sentences stay, and the text with a marker at the place of each gap.
 
-Several texts that belong together (the passages of one search result) are weighed as one: what one of them says needs no
-repeating in the next, and where one answers the question the others can do with less.
+Several texts that belong together (the passages of one search result) are weighed as one: what one of them says needs
+no repeating in the next, and where one answers the question the others can do with less.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from headroom.model import Context, Intent, Level, Omission
 from headroom.text.lines import sample, split_lines
 from headroom.text.passages import label_of, questions_of
 from headroom.text.query import parse_query
-from headroom.text.sentences import Piece, is_reference, pieces_of, reads_like_prose
+from headroom.text.sentences import Piece, is_reference, pieces_of, reads_like_prose, sentence_count
 from headroom.text.worth import Worth
 
 _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
@@ -24,9 +24,12 @@ _LITTLE_RELEVANT = 0.25  # of the best match
 _MIN_PASSAGES, _MIN_SENTENCES, _MIN_CHARS = 3, 4, 320
 # A string in a list that is named like the answer to a search, or a key of one of its records.
 _PASSAGE_PATH = re.compile(
-    r"(?:\.(?:results?|passages?|chunks|documents?|docs|matches|hits|contexts?|sources|snippets|nodes)|\$)(?:\[\d+\])+(?:\.\w+)*\Z"
+    r"(?:\.(?:results?|passages?|chunks|documents?|docs|matches|hits|contexts?|sources|snippets|nodes)|\$)"
+    r"(?:\[\d+\])+(?:\.\w+)*\Z"
 )
-_ALARM = re.compile(r"\W{0,6}(?:\w+ ){0,2}(?:error|warning|fatal|failed|failure|exception|caution|danger|deprecated)\b", re.IGNORECASE)
+_ALARM = re.compile(
+    r"\W{0,6}(?:\w+ ){0,2}(?:error|warning|fatal|failed|failure|exception|caution|danger|deprecated)\b", re.IGNORECASE
+)
 _LITTLE = "those that say least for their length"
 
 
@@ -40,7 +43,7 @@ class Shares:
 
 _RETRIEVED = {Level.BALANCED: Shares(0.54, 0.38), Level.AGGRESSIVE: Shares(0.36, 0.28)}
 _UNKNOWN = {Level.BALANCED: Shares(0.86, 0.70), Level.AGGRESSIVE: Shares(0.50, 0.40)}
-_READ = Shares(0.75, 0.70)  # a file that is read may be edited next
+_READ = Shares(0.82, 0.78)  # a file that is read may be edited next
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ def written(texts: Sequence[str]) -> list[bool]:
     return [len(t) >= _MIN_CHARS and reads_like_prose(sample(t).lines) > 0 for t in texts]
 
 
-def extracts(texts: Sequence[str], names: Sequence[str], context: Context, share: float | None = None) -> list[Extract | None]:
+def extracts(
+    texts: Sequence[str], names: Sequence[str], context: Context, share: float | None = None
+) -> list[Extract | None]:
     """An extract of each text, None where nothing can go; `names` says what to call each text in the others' markers.
 
     `share` lowers the part of the sentences that stays. Nothing at level `lossless`. Linear in the texts.
@@ -107,7 +112,7 @@ def _are_passages(paths: Sequence[str], context: Context) -> bool:
 
 
 def _kept(pieces: Sequence[Piece], worth: Worth, share: float) -> list[bool]:
-    """Which pieces stay: fixed ones, the floor, then sentences by worth until `share` of their characters is reached."""
+    """Which pieces stay: fixed ones, the floor, then sentences by worth up to a `share` of their characters."""
     kept = [not p.free and i not in worth.source for i, p in enumerate(pieces)]
     free = [i for i, p in enumerate(pieces) if p.free and i not in worth.source]
     left = share * sum(len(p.text) for p in pieces if p.free)
@@ -139,7 +144,8 @@ def _floor(pieces: Sequence[Piece], free: Sequence[int], worth: Worth) -> list[i
 def _fold_blocks(pieces: Sequence[Piece], kept: list[bool], worth: Worth) -> None:
     """Folds long code and tables to their heads where their passage has little to do with the question."""
     for i, piece in enumerate(pieces):
-        if piece.folds and worth.match[i] < _LITTLE_RELEVANT / 2 and worth.relevance.get(piece.passage, 0.0) < _LITTLE_RELEVANT:
+        related = max(2 * worth.match[i], worth.relevance.get(piece.passage, 0.0))
+        if piece.folds and related < _LITTLE_RELEVANT:
             kept[i] = False
 
 
@@ -181,7 +187,7 @@ def _rendered(chosen: _Chosen, start: int, stop: int) -> Extract:
         gone = [k for k in range(i, end) if not kept[k]]
         first, last = pieces[gone[0]].line + 1, pieces[gone[-1]].last + 1
         unit, count = _counted(pieces, gone)
-        again = chosen.shown_before(i)
+        again = all(map(chosen.shown_before, gone))
         where = ((first, last),) if pieces[stop - 1].last else ()
         out.append(omitted(count, unit, where, _same_as(chosen, gone) if again else ""))
         if not pieces[end - 1].text and end < stop:
@@ -209,24 +215,21 @@ def _joined_ranges(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], 
 
 
 def _gap_end(chosen: _Chosen, start: int, stop: int) -> int:
-    """The end of the gap that opens at `start`: of one unit, all repeats or none, over blank lines between and after."""
-    pieces, shown = chosen.pieces, chosen.shown_before(start)
-    end = at = start + 1
-    while at < stop:
-        if not chosen.kept[at]:
-            if pieces[at].free != pieces[start].free or chosen.shown_before(at) != shown:
-                break
+    """The end of the gap that opens at `start`: sentences or lines, with the blank lines between them and after."""
+    pieces, end = chosen.pieces, start + 1
+    for at in range(start + 1, stop):
+        if not chosen.kept[at] and pieces[at].free == pieces[start].free:
             end = at + 1
-        elif pieces[at].text.strip():
+        elif not chosen.kept[at] or pieces[at].text.strip():
             break
-        at += 1
     return end + 1 if end < stop and not pieces[end].inline and not pieces[end].text.strip() else end
 
 
 def _counted(pieces: Sequence[Piece], gone: Sequence[int]) -> tuple[str, int]:
+    """What is missing in a gap: sentences, or the lines of a block with blank ones between."""
     if pieces[gone[0]].free:
-        return "sentences", len(gone)
-    return "lines", sum(pieces[k].last - pieces[k].line + 1 for k in gone)
+        return "sentences", sum(sentence_count(pieces[k].text) for k in gone)
+    return "lines", pieces[gone[-1]].last - pieces[gone[0]].line + 1
 
 
 def _same_as(chosen: _Chosen, gone: Sequence[int]) -> str:

@@ -18,29 +18,44 @@ from headroom.model import Omission
 
 _FINDING = re.compile(
     r"((?:[A-Za-z]:)?[^\s:()]{0,200}?(?:\.[A-Za-z]\w{0,8}|/[^\s:()./]+))"
-    r"(?::(\d+(?::\d+)?)(?:-\d+(?::\d+)?)?:|\((\d+(?:,\d+)?)\):) (\S.*)"
+    r"(?::(\d+(?::\d+)?)(?:-\d+(?::\d+)?)?(?::| -(?= (?:error|warning)\b))|\((\d+(?:,\d+)?)\):) (\S.*)"
 )
 # each begins with a letter of its own, so that a text without findings is searched at the speed of memory
-_MARKS = (re.compile(r":\d+: "), re.compile(r"\(\d+,\d+\): "))
+_MARKS = (
+    re.compile(r":\d+: "),
+    re.compile(r"\(\d+,\d+\): "),
+    re.compile(r":\d+ - (?:error|warning)"),
+    re.compile(r"--> \S"),
+)
 _HEADED = ("  error  ", "  warning  ")
 _UNDER_PATH = re.compile(r"\s+(\d+:\d+) +(error|warning|info)  +(.*\S)")
 _PATH = re.compile(r"\S.*[\w\])]\.\w{1,8}$")
 _HEADING = re.compile(r"\*{5,} Module ")
+_ARROW = re.compile(r"\s*--> (\S.*?):(\d+(?::\d+)?)\r?$")
 _SLOT = re.compile(r"\"[^\"]{0,200}\"|(?<!\w)'[^']{0,200}'|‘[^’]{0,200}’|`[^`]{0,200}`|(?<![\w.\-])\d+(?![\w\-])")
 _EXCERPT = re.compile(r"\s|\||\^|~")
-_LEAST, _MOST_UNDER, _MOST_APART, _WRAPPED, _MOST_WRAPPED, _SHORT_FOLDER = 12, 4, 3, 70, 4, 6
+_SOURCE = re.compile(r"\s*\d*\s*\||[\s|]*[\^~][\s^~|-]*\r?$")
+_CARETS = re.compile(r"[\s|]*[\^~][\s^~|-]*\r?$")
+_NUMBERED = re.compile(r"\s*\d+ ")
+_LABEL = re.compile(r"(?:\|.*[\^~-]|[\^~]) +([A-Za-z`‘'\"].*)|\s*=?\s*((?:help|note|hint)\b.*)")
+_LEAST, _MOST_UNDER, _MOST_APART, _WRAPPED, _MOST_WRAPPED, _SHORT_FOLDER, _MOST_BLOCK = 12, 4, 3, 70, 4, 6, 60
 
 
 @dataclass(slots=True)
 class Finding:
-    """Where it is, what it says, and the lines (0-based, end exclusive) that it takes, `under` those of its excerpt."""
+    """Where it is, what it says, and the lines (0-based, end exclusive) that it takes, `excerpt` those of source.
+
+    `joined` tells that the message stands on several lines, `headed` that it stands above its place.
+    """
 
     path: str
     place: str
     message: str
     start: int
-    under: int
     end: int
+    excerpt: list[int]
+    joined: bool = False
+    headed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +76,22 @@ def reports(text: str, lines: Sequence[str]) -> list[Report]:
     headed = any(word in text for word in _HEADED)
     if not headed and not any(_several(mark, text) for mark in _MARKS):
         return out
-    for i, line in enumerate(lines):
-        finding = _parse(line, i, path)
+    i = 0
+    while i < len(lines):
+        line = lines[i]
+        finding = _headed(lines, i) if i + 1 < len(lines) and "--> " in lines[i + 1] else _parse(line, i, path)
         if finding is None:
             if headed and line[:1] not in ("", " ", "\t") and _PATH.match(line):
                 path = line
-            elif run and line and run[-1].end == i:
+            elif run and run[-1].end == i and not run[-1].headed:
                 _continue(run[-1], lines, i)
+            i = max(i + 1, run[-1].end) if run else i + 1
             continue
-        if run and (i - run[-1].end > _MOST_APART or not _between(lines, run[-1].end, i, path)):
+        if run and (finding.start - run[-1].end > _MOST_APART or not _between(lines, run[-1].end, i, path)):
             _add(out, lines, run)
             run = []
         run.append(finding)
+        i = finding.end
     _add(out, lines, run)
     return out
 
@@ -82,13 +101,24 @@ def _parse(line: str, i: int, path: str) -> Finding | None:
     found = _FINDING.match(line) if ": " in line else None
     if found is not None:
         named, place, bracketed, message = found.groups()
-        return Finding(named, place or bracketed, message.rstrip(), i, i + 1, i + 1)
+        return Finding(named, place or bracketed, message.rstrip(), i, i + 1, [])
     under = _UNDER_PATH.match(line) if path else None
     if under is None:
         return None
     place, severity, message = under.groups()
     said, _, rule = message.rpartition("  ")  # the columns are padded to one width
-    return Finding(path, place, "  ".join(part for part in (severity, said.rstrip(), rule) if part), i, i + 1, i + 1)
+    return Finding(path, place, "  ".join(part for part in (severity, said.rstrip(), rule) if part), i, i + 1, [])
+
+
+def _headed(lines: Sequence[str], i: int) -> Finding | None:
+    """The finding whose message is line i and whose place is on the next line, "--> src/a.rs:3:9", up to a blank line."""
+    place = _ARROW.match(lines[i + 1])
+    if place is None or not lines[i][:1].strip():
+        return None
+    end = i + 2
+    while end < len(lines) and end - i < _MOST_BLOCK and lines[end].strip():
+        end += 1
+    return Finding(place[1], place[2], lines[i].rstrip(), i, end, list(range(i + 2, end)), headed=True)
 
 
 def _several(mark: re.Pattern[str], text: str) -> bool:
@@ -96,12 +126,24 @@ def _several(mark: re.Pattern[str], text: str) -> bool:
 
 
 def _continue(finding: Finding, lines: Sequence[str], i: int) -> None:
-    """Take the next line into a finding: an excerpt, or the rest of a message wrapped at the window's width."""
-    if _EXCERPT.match(lines[i]):
+    """Take the next line into a finding: an excerpt, or the rest of its message."""
+    line, following = lines[i], lines[i + 1] if i + 1 < len(lines) else ""
+    if not line.strip():
+        if _NUMBERED.match(following) and i + 2 < len(lines) and _CARETS.match(lines[i + 2]):
+            finding.excerpt += range(i, i + 3)
+            finding.end += 3
+        elif finding.excerpt and following[:1] == " " and following.strip():
+            finding.excerpt.append(i)
+            finding.end += 1
+        return
+    if _SOURCE.match(line) or _CARETS.match(following):
+        finding.excerpt.append(i)
         finding.end += 1
-    elif finding.under == finding.end and len(lines[i - 1]) >= _WRAPPED and _excerpt_follows(lines, i):
-        finding.message = f"{finding.message.rstrip()} {lines[i]}"
-        finding.under += 1
+    elif _EXCERPT.match(line) or (
+        not finding.excerpt and len(lines[i - 1]) >= _WRAPPED and _excerpt_follows(lines, i)
+    ):
+        finding.message = f"{finding.message} {line.strip()}"
+        finding.joined = True
         finding.end += 1
 
 
@@ -143,18 +185,20 @@ def _report(lines: Sequence[str], run: list[Finding], start: int, end: int) -> R
     body: list[str] = []
     for group in kinds.values():
         body.extend(_group(group))
+        labels: set[str] = set()
         for place, finding in enumerate(group):
-            under = range(finding.under, finding.end)
-            if place == 0 or len(under) > _MOST_UNDER:
-                body.extend(lines[i] for i in under)
+            said = {_SLOT.sub("…", label) for label in _labels(lines, finding)}
+            if place == 0 or not said <= labels or (len(finding.excerpt) > _MOST_UNDER and not finding.headed):
+                body.extend(lines[i] for i in finding.excerpt)
+                labels |= said
             else:
-                excerpts.extend(under)
+                excerpts.extend(finding.excerpt)
     excerpts.sort()
     notes = [f"[{len(run)} findings (lines {start + 1}–{end}) regrouped: each message once, … where it varies"]
     notes.append("under it all its places as path: line:column, what varies in brackets after a place or before places")
     if folder:
         notes.append(f"all {'paths are under' if folder.endswith('/') else 'are in'} {folder}")
-    if any(finding.under > finding.start + 1 for finding in run):
+    if any(finding.joined for finding in run):
         notes.append("messages wrapped over several lines are joined")
     if excerpts:
         notes.append(f"{plural(len(excerpts), 'lines')} of source excerpts left out, the first of each kind shown")
@@ -166,6 +210,12 @@ def _report(lines: Sequence[str], run: list[Finding], start: int, end: int) -> R
     if layout:
         omissions.append(Omission("headings and blank lines of the report", len(layout), "lines", ranges_of(layout)))
     return Report(start, end, ["; ".join(notes) + "]", *body], tuple(omissions))
+
+
+def _labels(lines: Sequence[str], finding: Finding) -> list[str]:
+    """What an excerpt says besides the source: labels after carets, notes and hints."""
+    found = (_LABEL.search(lines[i]) for i in finding.excerpt)
+    return [label[1] or label[2] for label in found if label]
 
 
 def _common_folder(run: list[Finding]) -> str:

@@ -16,7 +16,7 @@ from headroom.model import Omission
 from headroom.text.findings import Report
 
 KEPT = -1
-_SHORT, _SHORT_HEAD, _FEW = 72, 12, 2
+_SHORT, _SHORT_HEAD, _FEW, _LONG_LIST = 72, 12, 2, 60
 _WILD = re.compile(r"\*(?: \*)+")
 _MOST_PARTS = 8
 
@@ -112,6 +112,7 @@ def _describe(plan: Plan, start: int, end: int) -> str:
     counts = Counter(plan.of[start:end])
     parts: list[str] = []
     rest = 0
+    said: dict[str, str] = {}
     for place, (reason, count) in enumerate(counts.most_common()):
         why = plan.reasons[reason]
         if place >= _MOST_PARTS and why.values is None:
@@ -122,6 +123,8 @@ def _describe(plan: Plan, start: int, end: int) -> str:
         if why.values is not None:
             values = [why.values(i) for i in range(start, end) if plan.of[i] == reason]
             listed = listing(values)
+            first = said.setdefault(listed, why.text) if len(listed) > _LONG_LIST else why.text
+            listed = listed if first == why.text else f"the same as those {first}"
             head += f": {listed}" if listed else ""
         parts.append(head)
     if rest:

@@ -17,6 +17,7 @@ _SCALE = {
     **dict.fromkeys(("m", "min"), 6e4),
 }
 _COUNTER = re.compile(r"[\W_]*$|\[\d+%\]?$|\d+%\]$|[\[(]\d+/\d+[\])]$|\d+:$")  # words that only count progress
+_PERCENT = re.compile(r"(\d+)%\W*$")
 _LONG_LINE, _MARKER_SIZE = 300, 60
 _KEPT_SHARE, _LISTED_OF_KIND = 0.05, 0.6
 _FEW_NAMES, _CATEGORIES, _LINES_A_CATEGORY = 2, 8, 4
@@ -32,6 +33,23 @@ def quantity(line: str) -> float | None:
     """The first duration or size in a line, in ms or bytes; None when there is none."""
     found = _QUANTITY.search(line)
     return float(found.group(1)) * _SCALE.get(found.group(2), 1.0) if found else None
+
+
+def _counts_progress(column: Sequence[str]) -> bool:
+    """Whether the words of a place only say how far something is: "[3/90]", or percents that rise to 100%."""
+    if _COUNTER.match(column[0]):
+        return True
+    if not column[-1].startswith("100%"):
+        return False
+    percents = [_PERCENT.match(word) for word in column]
+    rising = [int(found[1]) for found in percents if found]
+    return len(rising) == len(column) and rising == sorted(rising)
+
+
+def _bare(word: str) -> str:
+    """A word without the punctuation of the sentence around it."""
+    word = word.rstrip(":,;")
+    return word[:-1] if word[-1:] == "." and word[-2:-1].isalnum() else word
 
 
 class KindFolder:
@@ -134,7 +152,7 @@ class KindFolder:
     def _telling(self, kind: int, columns: dict[int, tuple[str, ...]]) -> tuple[list[int], list[int]]:
         """The places whose words are worth listing, and those of them that are names. Progress is not worth it."""
         few = 1 if self.trouble[kind] else _FEW_NAMES
-        telling = [p for p, column in columns.items() if len(set(column)) > few and not _COUNTER.match(column[0])]
+        telling = [p for p, column in columns.items() if len(set(column)) > few and not _counts_progress(column)]
         return telling, [p for p in telling if not is_number(columns[p][0])]
 
     def _affordable(self, kind: int, telling: list[int], named: list[int], gone: list[int], size: int) -> Values | None:
@@ -162,7 +180,7 @@ class KindFolder:
 
         def values(i: int) -> str:
             row = lines[i].split()
-            return " ".join(row[p].rstrip(":,;") for p in places if p < len(row))
+            return " ".join(_bare(row[p]) for p in places if p < len(row))
 
         return values
 

@@ -15,7 +15,8 @@ _LINE_START = re.compile(
     # a line of its own, with arguments or at the margin, where no expression is open
     rb"^(?:(?<![,(=+\-*/|&?\\]\n)(?:[ \t]*" + _NAME + _ARGUMENTS + rb"|" + _NAME + rb")[ \t]*\r?$"
     # before the type of a declaration
-    rb"|[ \t]*(?:(?:static|extern|inline|virtual|friend)[ \t]+)*" + _NAME + rb"(?=[ \t]+" + _TYPE + rb"[A-Za-z_][\w:]*[ \t]*\())",
+    rb"|[ \t]*(?:(?:static|extern|inline|virtual|friend)[ \t]+)*" + _NAME
+    + rb"(?=[ \t]+" + _TYPE + rb"[A-Za-z_][\w:]*[ \t]*\())",
     re.MULTILINE,
 )  # fmt: skip
 _AFTER_PARAMETERS = re.compile(rb"\)[ \t]+(?:const[ \t]+)?" + _NAME + rb"(?=\s*[{;])")

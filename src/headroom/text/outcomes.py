@@ -14,17 +14,18 @@ _PASS_STARTS: tuple[tuple[str, str], ...] = (
     ("ok ", r"ok \d+\b(?!.*# ?(?:skip|todo|SKIP|TODO))"),
     ("--- PASS", "--- PASS: "),
     (" OK ]", r"\[ +OK \] "),
-    ("PASS", r"PASS(?:ED)?:? \S"),
+    ("PASS", r"(?:\[gw\d+\] (?:\[ *\d+%\] )?)?PASS(?:ED)?:? \S"),
     ("Passed", r"\d+/\d+ Test +#\d+: .* Passed +\d"),
     ("Passed", r"Passed \S.*\[[^\]]*\]\r?$"),
 )
 _TEST_STARTS: tuple[tuple[str, str], ...] = (
     ("=== ", "=== (?:RUN|PAUSE|CONT|NAME) "),
     ("[ RUN ", r"\[ RUN +\] "),
+    ("[gw", r"(?!.* [A-Z]{5,7}\b)[\w./\\-]+\.py::.*\S ?$"),
 )
 # marks that other tools print before any item that is done; they are passes where a test runner sums up
 _MARKS = "✔✓√"
-_SUMMED_UP = re.compile(r"\d+ (?:passing|passed|tests?\b)|\bTests?:? +\d|# pass ")
+_SUMMED_UP = re.compile(r"\d+ (?:passing|passed|tests?\b)|\bTests?:? +\d|[#ℹ] pass ")
 _PASS_ENDS: tuple[tuple[str, str], ...] = (
     ("PASSED", r"(?<!\w)PASSED(?: +\[ *\d+%\])? *\r?$"),
     ("... ok", r"\.\.\. ok\r?$"),
@@ -55,6 +56,8 @@ _TIME = re.compile(
 )
 _PROBED, _TIMED_SHARE = 200, 0.6
 _CACHE = 50_000
+_FAILED = re.compile(r"(\s*)(?:[✖✗✕✘×] |not ok \d|--- FAIL: )")
+_FAILED_MARKS = ("✖ ", "✗ ", "✕ ", "✘ ", "× ", "not ok ", "--- FAIL")
 _PYTEST_BANNER = re.compile(r"=+ .* =+\r?$")
 _SECTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
     ("===", re.compile(r"=+ (?:FAILURES|ERRORS) =+"), _PYTEST_BANNER),
@@ -128,9 +131,14 @@ def troubled(templates: Sequence[str], tells: Callable[[str], bool]) -> list[boo
     ]
 
 
-def failure_lines(text: str, lines: Sequence[str]) -> list[bool]:
-    """Which lines stand in a test runner's section of failures, from its heading to what follows the section."""
+def failure_lines(text: str, lines: Sequence[str], outcome: Callable[[str], str] | None = None) -> list[bool]:
+    """Which lines tell of a failure: those of a test runner's section of failures, and what is indented under a result.
+
+    `outcome` tells passes, which end what stands under a failed test.
+    """
     inside = [False] * len(lines)
+    if any(mark in text for mark in _FAILED_MARKS):
+        _mark_indented(lines, outcome, inside)
     sections = [(start.match, end.match) for word, start, end in _SECTIONS if word in text]
     if not sections:
         return inside
@@ -148,3 +156,17 @@ def failure_lines(text: str, lines: Sequence[str]) -> list[bool]:
                 ends = end
                 break
     return inside
+
+
+def _mark_indented(lines: Sequence[str], outcome: Callable[[str], str] | None, inside: list[bool]) -> None:
+    """Mark the lines that are indented deeper than the failed result above them."""
+    depth = -1
+    for i, line in enumerate(lines):
+        found = _FAILED.match(line)
+        if found is not None:
+            depth = len(found[1])
+        elif depth >= 0 and line.strip():
+            if len(line) - len(line.lstrip()) <= depth or (outcome is not None and outcome(line)):
+                depth = -1
+            else:
+                inside[i] = True

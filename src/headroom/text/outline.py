@@ -1,14 +1,14 @@
 """Which lines of a source file an outline may leave out, found in its syntax tree.
 
-Only whole items of a list go (statements of a body, elements of a literal, lines of a comment or string), and only where
-they have their lines to themselves: a comment in their place parses wherever they did, so that an outline of a source
+Only whole items of a list go (statements of a body, elements of a literal, lines of a comment or string), where they
+have their lines to themselves: a comment in their place parses wherever they did, so that an outline of a source
 without errors needs no second parse. Declarations stay, nested ones too, and with them whatever stands around them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from tree_sitter import Node
 
@@ -38,14 +38,15 @@ _STRINGS = frozenset(
     "string template_string raw_string_literal string_literal interpreted_string_literal text_block".split()
 )
 _LEADING = frozenset(("comment", "statement_list"))
-_MIN_ROWS, _MIN_CHARS, _COMMENT_HEAD, _LITERAL_HEAD, _MIN_LITERAL, _MAX_WANTED = 2, 90, 2, 2, 10, 40
+_SUBSTITUTIONS = frozenset(("template_substitution", "interpolation"))
+_MIN_ROWS, _MIN_CHARS, _TEXT_HEAD, _LITERAL_HEAD, _MIN_LITERAL, _MAX_WANTED = 2, 90, 2, 2, 8, 40
 _MAX_DEPTH = 60  # nesting beyond this is left out or kept as one piece
 _NO_OWNER = -1
 
 BODIES, DOCUMENTED, LITERALS, COMMENTS, DOCSTRINGS, STRINGS = (
     "function bodies", "docstrings and bodies", "long literals", "comments", "docstrings", "long strings"
 )  # fmt: skip
-_QUOTES = ('"""', "'''")
+_CLOSING = frozenset(('"""', "'''", "*/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +81,25 @@ class Outline:
     `newline_ends` says that a line's end may stand for a semicolon, depending on what the next line begins with.
     """
 
-    def __init__(self, lines: Sequence[str], root: Node, wanted: Sequence[int] = (), newline_ends: bool = False) -> None:
+    def __init__(
+        self, lines: Sequence[str], root: Node, wanted: Sequence[int] = (), newline_ends: bool = False
+    ) -> None:
         self.functions: list[Function] = []
         self._lines = lines
         self._wanted = wanted
         self._newline_ends = newline_ends
-        self.folds: list[Fold] = self._among(_items(root), root.start_point[0], 0)
+        self.folds: list[Fold] = self._among(_top_level(root), 0)
         self.folds.sort(key=lambda fold: fold.start)
 
-    def _among(self, items: list[Node], first_row: int, depth: int) -> list[Fold]:
+    def _among(self, items: Iterable[Node], depth: int) -> list[Fold]:
         """Folds inside a list whose items all stay: a file, the members of a class."""
         folds: list[Fold] = []
         comments: list[Node] = []
-        if items and (document := self._docstring(items[0], _NO_OWNER)) is not None:
-            folds += document
-            items = items[1:]
-        for node in items:
+        for i, node in enumerate(items):
             rows = _last_row(node) - node.start_point[0]
-            if node.type in _COMMENTS and rows == 0 and self._begins_line(node):
+            if i == 0 and (document := self._docstring(node, _NO_OWNER)) is not None:
+                folds += document
+            elif rows == 0 and node.type in _COMMENTS and self._begins_line(node):
                 if comments and comments[-1].start_point[0] + 1 != node.start_point[0]:
                     folds += self._comment_run(comments)
                     comments = []
@@ -127,10 +129,8 @@ class Outline:
         if owner != _NO_OWNER and kind in _BODIES:
             folds, inner = self._list(node, BODIES, owner, depth)
             return folds, declared or inner
-        if owner == _NO_OWNER:
-            items = _items(node)
-            if kind in _BODIES or kind.endswith(("_body", "_list")):
-                return self._among(items, node.start_point[0], depth + 1), declared
+        if owner == _NO_OWNER and (kind in _BODIES or kind.endswith(("_body", "_list"))):
+            return self._among(_items(node), depth + 1), declared
         return self._children(node, owner, depth, declared)
 
     def _children(self, node: Node, owner: int, depth: int, declared: bool) -> tuple[list[Fold], bool]:
@@ -173,7 +173,9 @@ class Outline:
             if last - first >= _MIN_ROWS:
                 more, inner = self._within(item, owner, depth + 1)
             declared = declared or inner
-            kept = self._kept(item, more, inner, owner, first_statement=i == 0 and kind == BODIES)
+            kept = more if inner else self._kept(item, more)
+            if kept is None and i == 0 and kind == BODIES:
+                kept = self._docstring(item, owner)
             if kept is None and first > head:
                 del self.functions[functions:]
                 run.append(i)
@@ -185,22 +187,18 @@ class Outline:
         return (self._joined(folds) if len(folds) == 2 else folds), declared
 
     def _joined(self, folds: list[Fold]) -> list[Fold]:
-        """A docstring's rest and the body that follows it as one gap, where only the closing quotes stand between them."""
+        """A docstring's rest and the body after it as one gap, where nothing else stands between them."""
         document, body = folds
-        quotes = self._lines[document.end].strip()
-        between = self._lines[document.end + 1 : body.start]
-        if document.kind != DOCSTRINGS or body.kind != BODIES or quotes not in _QUOTES or any(map(str.strip, between)):
+        if not document.closing or body.kind != BODIES or any(map(str.strip, self._lines[document.end : body.start])):
             return folds
-        return [Fold(document.start, body.end, DOCUMENTED, body.owner, inside=True, closing=quotes)]
+        return [replace(document, end=body.end, kind=DOCUMENTED)]
 
-    def _kept(self, item: Node, inside: list[Fold], declared: bool, owner: int, first_statement: bool) -> list[Fold] | None:
-        """The folds inside an item that stays, None for one that may go."""
-        if declared:
-            return inside
+    def _kept(self, item: Node, inside: list[Fold]) -> list[Fold] | None:
+        """The folds inside an item that holds a wanted line, None for one that may go."""
         first, last = item.start_point[0], _last_row(item)
         if any(first <= row <= last for row in self._wanted):
             return inside if last - first >= _MAX_WANTED else []
-        return self._docstring(item, owner) if first_statement else None
+        return None
 
     def _run(self, node: Node, items: list[Node], run: list[int], kind: str, owner: int) -> list[Fold]:
         """One fold for neighbouring items, without those that share a line with something that stays."""
@@ -223,7 +221,8 @@ class Outline:
         row = _last_row(items[i])
         if i + 1 < len(items):
             return items[i + 1].start_point[0] > row
-        return _last_row(node) > row or items[i].end_byte == node.end_byte  # a suite by indentation has no closing bracket
+        # the last item: on a line before the closing bracket, or of a suite by indentation, which has none
+        return _last_row(node) > row or items[i].end_byte == node.end_byte
 
     def _joins(self, end: int) -> bool:
         """Whether the line after the gap would go on with the statement before it, for want of a semicolon."""
@@ -231,31 +230,50 @@ class Outline:
         return after.startswith(tuple("([`/+-*.,<")) and not after.startswith(("//", "/*"))
 
     def _docstring(self, item: Node, owner: int) -> list[Fold] | None:
-        """The folds of a Python docstring, None for another statement. Its first line of words and its last line stay."""
+        """The folds of a Python docstring, whose first words stay; None for another statement."""
         if item.type != "expression_statement" or not item.named_children or item.named_children[0].type != "string":
             return None
-        start, end = item.start_point[0], _last_row(item)
-        first = self._lines[start].strip().lstrip("rRbBuUfF").strip("\"'")
-        start += 1 if first else 2
-        return [Fold(start, end, DOCSTRINGS, owner, inside=True)] if end - start >= _MIN_ROWS else []
+        words = self._lines[item.start_point[0]].strip().lstrip("rRbBuUfF").strip("\"'")
+        return self._rest(item, 1 if words else 2, DOCSTRINGS, owner)
 
     def _text(self, node: Node, kind: str, owner: int) -> list[Fold]:
-        """The lines of a long comment or string but for its first two and its last."""
-        start, end = node.start_point[0] + _COMMENT_HEAD, _last_row(node)
-        substitutes = kind == STRINGS and any("substitution" in c.type or c.type == "interpolation" for c in node.children)
-        return [Fold(start, end, kind, owner, inside=True)] if end - start >= _MIN_ROWS and not substitutes else []
+        """The lines of a long comment or string but for its first two."""
+        if kind == STRINGS and any(child.type in _SUBSTITUTIONS for child in node.children):
+            return []
+        return self._rest(node, _TEXT_HEAD, kind, owner)
+
+    def _rest(self, node: Node, head: int, kind: str, owner: int) -> list[Fold]:
+        """The lines after the first `head`. What closes the text stays, in the marker's line where it has its own."""
+        start, end = node.start_point[0] + head, _last_row(node)
+        if end - start < _MIN_ROWS:
+            return []
+        last = self._lines[end].strip()
+        if last in _CLOSING:
+            return [Fold(start, end + 1, kind, owner, inside=True, closing=last)]
+        return [Fold(start, end, kind, owner, inside=True)]
 
     def _comment_run(self, comments: list[Node]) -> list[Fold]:
-        if len(comments) < _COMMENT_HEAD + _MIN_ROWS:
+        if len(comments) < _TEXT_HEAD + _MIN_ROWS:
             return []
-        return [Fold(comments[0].start_point[0] + _COMMENT_HEAD, comments[-1].start_point[0] + 1, COMMENTS)]
+        return [Fold(comments[0].start_point[0] + _TEXT_HEAD, comments[-1].start_point[0] + 1, COMMENTS)]
+
+
+def _top_level(root: Node) -> Iterator[Node]:
+    """The items of a file one by one: a node keeps the children it was asked for, so the root is never asked."""
+    cursor = root.walk()
+    more = cursor.goto_first_child()
+    while more:
+        if (node := cursor.node) is not None and node.is_named:
+            yield node
+        more = cursor.goto_next_sibling()
 
 
 def _items(node: Node) -> list[Node]:
     """The items of a list; Go wraps statements in a node of their own."""
     children = node.named_children
     if children and children[0].type in _LEADING and any(child.type == "statement_list" for child in children):
-        return [item for child in children for item in (child.named_children if child.type == "statement_list" else (child,))]
+        wrapped = (child.named_children if child.type == "statement_list" else [child] for child in children)
+        return [item for items in wrapped for item in items]
     return children
 
 

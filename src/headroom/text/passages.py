@@ -8,9 +8,15 @@ _NAMES = (
     "passage|document|doc|source|result|chunk|context|page|title|file|url|link|snippet|score|rank|section|citation|"
     "excerpt|reference|metadata|hit|query|question"
 )
-_NAMED = re.compile(rf"[\W_]{{0,6}}(?:\d{{1,4}}[.):\]]?\s+)?(?:{_NAMES})s?\b[\s*_\"'`]*(?:[:=(\[|]|#?\d{{1,4}}\s*(?:[:.,)\]|/(·–-]|$)|$)", re.IGNORECASE)
+_NAMED = re.compile(
+    rf"[\W_]{{0,6}}(?:\d{{1,4}}[.):\]]?\s+)?(?:{_NAMES})s?\b[\s*_\"'`]*"
+    r"(?:[:=(\[|]|#?\d{1,4}\s*(?:[:.,)\]|/(·–-]|$)|$)",
+    re.IGNORECASE,
+)
 _RANKED = re.compile(r"\[\d{1,4}\]\s+\S|[=\-*#]{3,} ?\S.*\S ?[=\-*#]{3,}\s*$")
-_SCORED = re.compile(r"(?:^|[(\[|·,;\s])(?:score|similarity|relevance|distance|rank)[\"'*]*\s?[:= ]\s?[\d.]+(?!.*\.\s*$)", re.IGNORECASE)
+_SCORED = re.compile(
+    r"(?:^|[(\[|·,;\s])(?:score|similarity|relevance|distance|rank)[\"'*]*\s?[:= ]\s?[\d.]+(?!.*\.\s*$)", re.IGNORECASE
+)
 _RANK = re.compile(r"\[\d{1,4}\]")
 _MAX_HEADER, _MAX_LABEL, _QUESTION_WITHIN = 220, 40, 600
 _ASKED_IN_JSON = re.compile(
@@ -18,7 +24,8 @@ _ASKED_IN_JSON = re.compile(
     re.IGNORECASE,
 )
 _ASKED_IN_TEXT = re.compile(
-    r"^[\W_]{0,6}(?:(?:search )?query|question|searched for|(?:search )?results for)\b[\s*_]*[:=]?[\s*_]*[\"“'`]?([^\n]{3,400})",
+    r"^[\W_]{0,6}(?:(?:search )?query|question|searched for|(?:search )?results for)\b"
+    r"[\s*_]*[:=]?[\s*_]*[\"“'`]?([^\n]{3,400})",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import methodcaller
 
 from headroom.text import rowcode
 from headroom.text.fitting import Fit, fit_gutters, fit_split, fit_words
@@ -28,6 +29,7 @@ _WORTH = 0.95
 _CHOICE, _MAX_STRETCHES = 120, 2_000
 _SLICE, _MAX_SLICE = 200, 2_000
 _RAW_COST, _MAY_LOSE = 4, 3
+_BARS = ("|", "│", "║")
 _PIPE = re.compile(r"(?<!\\)\|")
 _TITLE = re.compile(r"[|/+]+|\[[A-Z][a-z]+\]|[A-Z%#(][A-Za-z%/_()#:.+-]*")
 _TITLE_WORD = re.compile(r"[a-z_]{1,12}|-")
@@ -91,19 +93,21 @@ def _best(lines: Sequence[str], start: int, end: int) -> Region | None:
     some = part
     if len(part) > 2 * _CHOICE:
         some = [*part[:2], *(part[i] for i in spread(len(part), _CHOICE) if i > 1)]
-    chosen: _Way | None = None
-    best: Region | None = None
-    best_gain = -_MAY_LOSE * len(some)
+    tried: list[tuple[int, _Way, Region]] = []
+    least = -_MAY_LOSE * len(some)
     for way in _ways(some):
         region = _trimmed(way.fit(some), start, way.header)
-        gain = _gain(region) if region else best_gain
-        if gain > best_gain:
-            chosen, best, best_gain = way, region, gain
+        gain = _gain(region) if region else least
+        if region and gain > least:
+            tried.append((gain, way, region))
             if way.sure:
                 break
-    if chosen is None or some is part:
-        return best
-    return _trimmed(chosen.fit(part), start, chosen.header)
+    tried.sort(key=lambda t: -t[0])
+    if some is part:
+        return tried[0][2] if tried else None
+    # What prints the sample best may fail on what the sample did not hold.
+    fits = (_trimmed(way.fit(part), start, way.header) for _, way, _ in tried)
+    return next((region for region in fits if region is not None), None)
 
 
 @dataclass(slots=True)
@@ -129,10 +133,13 @@ def _ways(part: Sequence[str]) -> Iterator[_Way]:
     if len(part) < skip + _MIN_ROWS:
         return
     sample = [part[i] for i in spread(len(part), 60)]
-    if sum("|" in line for line in sample) > len(sample) * 0.7:
-        split = _PIPE.split if any("\\|" in line for line in sample) else _by_pipe
-        titles = split(part[0])
-        yield _Way(lambda lines: fit_split(lines, split, "|", titles), 0, part[0], sure=len(titles) > 2)
+    for bar in _BARS:
+        if sum(bar in line for line in sample) > len(sample) * 0.7:
+            split = _PIPE.split if any("\\|" in line for line in sample) else methodcaller("split", bar)
+            titled = next(line for line in part if bar in line)
+            titles = split(titled)
+            read = partial(fit_split, split=split, mark=bar, header=titles)
+            yield _Way(read, 0, titled, sure=len(titles) > 2)
     if sum(_GAP.search(line.strip()) is not None for line in sample) >= len(sample) * 0.5:
         yield _Way(lambda lines: fit_gutters(lines, header), skip, header)
     counts = Counter(len(line.split()) for line in sample)
@@ -141,10 +148,6 @@ def _ways(part: Sequence[str]) -> Iterator[_Way]:
     for count in sorted({least, counts.most_common(1)[0][0], len(names)}):
         if count > 1 and sum(n for c, n in counts.items() if c >= count) >= len(sample) * _MIN_COVER:
             yield _Way(partial(fit_words, count=count, names=names), skip, header)
-
-
-def _by_pipe(line: str) -> list[str]:
-    return line.split("|")
 
 
 def _header_line(part: Sequence[str]) -> int:

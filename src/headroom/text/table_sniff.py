@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from headroom.model import Context, Intent
 from headroom.text.delimited import separator, splitter
 from headroom.text.layout import spread
 from headroom.text.regions import heads_table
 
-_GAPPED = re.compile(r"\S(?: {2,}|\t+ *)\S")
+_GAPPED = re.compile(r"\S(?: {2,}| *\t[ \t]*)\S")
 _TIME = re.compile(r".{0,24}\d\d:\d\d:\d\d|\W{0,2}(?:TRACE|DEBUG|INFO|WARN|ERROR)\b")
 _PATH_CHARS = re.compile(r"[^\s:()\[\]{}<>\"'`,;=|*]+")
 _KEYED = re.compile(r"\s*[^\s:=|#>\-\[{(\"'][^:=|{}\[\]();]{0,40}?\s*(?::|=|\|)(?: |\t|$)")
@@ -24,6 +25,8 @@ _LISTED = (
     (re.compile(r" \S.*? \| +(?:\d+ [+-]+|Bin .*)$"), 0.5),
     (re.compile(r"\d[\d.,]*[KMGTPkB]?\t(?=.*[A-Za-z/])[^\t]+$"), 0.8),
 )
+_NAME = re.compile(r"(?=.*\w)[^\s\"'`{}<>|,;()\[\]=:]{1,80}(?:==[^\s=]{1,40})?")
+_HEADED = re.compile(r"[^\s:()\[\]{}<>\"'`,;=|*]+:")
 _LOOKED_AT = 40
 _DATA_FILE = re.compile(r"\.(?:csv|tsv|tab|psv|txt|log|out|md)\b", re.IGNORECASE)
 
@@ -39,10 +42,16 @@ def sure_table(lines: Sequence[str]) -> float:
     if len(filled) < 4:
         return 0.0
     filled = filled[:6] + [filled[i] for i in spread(len(filled) - 6, _LOOKED_AT) if i > 5]
-    barred = sum(line.count("|") >= 2 for line in filled)
+    barred = max(sum(line.count("|") >= 2 for line in filled), sum(map(_boxed, filled)))
     if barred >= 0.5 * len(filled):
         return 0.9 if barred >= 0.8 * len(filled) else 0.7
     return max(_sure_delimited(filled), _sure_aligned(filled))
+
+
+def _boxed(line: str) -> bool:
+    """Whether a line is a row of cells between drawn bars."""
+    bar = line.strip()[:1]
+    return bar in ("│", "║", "┃") and line.rstrip()[-1:] == bar and line.count(bar) > 2
 
 
 def _sure_delimited(lines: Sequence[str]) -> float:
@@ -107,8 +116,14 @@ def sure_listing(lines: Sequence[str]) -> float:
     if 1 < words[0] <= 4 and words[1] >= 0.9 * len(filled) and sum("/" in end for end in ends) >= 0.9 * len(filled):
         return 0.8
     bare = sum(_PATH_CHARS.fullmatch(line) is not None for line in filled)
-    slashed = sum("/" in line for line in filled)
-    return 0.9 if bare >= 0.9 * len(filled) and slashed >= 0.5 * len(filled) else 0.0
+    if bare >= 0.9 * len(filled) and sum("/" in line for line in filled) >= 0.5 * len(filled):
+        return 0.9
+    if all(map(_NAME.fullmatch, lines[:-1] if lines[-1] == "" else lines)):
+        return 0.74
+    headed = sum(_HEADED.fullmatch(line) is not None for line in lines)
+    after_blank = sum(_HEADED.fullmatch(b) is not None for a, b in pairwise(lines) if not a)
+    named = bare + sum(_HEADED.fullmatch(line) is not None for line in filled)
+    return 0.9 if headed > 1 and named >= 0.8 * len(filled) and after_blank >= 0.8 * lines.count("") - 1 else 0.0
 
 
 def sure_records(lines: Sequence[str]) -> float:

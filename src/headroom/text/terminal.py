@@ -26,6 +26,11 @@ class Screen:
     hidden: int
 
 
+def without_styles(line: str) -> str:
+    """A line without colours and other sequences that move nothing."""
+    return _STYLE.sub("", line) if "\x1b" in line else line
+
+
 def has_controls(text: str) -> bool:
     """Whether a terminal would show something else than the text's own characters."""
     if "\x1b" in text or "\x08" in text:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from headroom.text.query import Query
 from headroom.text.sentences import Piece
@@ -15,9 +16,10 @@ _WORD = re.compile(r"\w{3,}")
 _FACT = re.compile(r"[A-Z0-9`\"“«_@/=]+")
 _MAX_FACTS, _MAX_RARE = 8, 8
 _PER_FACT, _PER_RARE, _OPENING, _PER_MATCH = 0.3, 0.35, 0.5, 6.0
+_UNRELATED = 0.7  # of what a sentence says counts in a passage that has nothing to do with the question
 _OWN_WEIGHT = 0.5  # of the match with the text's own question where the user asks something
 _OVERHEAD = 60  # characters that every sentence is taken to cost on top of its own, so that short ones don't always win
-_STEM, _STEM_WEIGHT, _MIN_COVER, _MIN_COVERED = 5, 0.7, 0.34, 2
+_STEM, _STEM_WEIGHT, _FEW, _MIN_COVER, _MIN_COVERED = 5, 0.7, 3, 0.34, 2
 _SAID_AGAIN = 1.3  # what several passages say is more likely to matter
 _EDGE, _MIN_REPEAT, _MIN_REPEATED_BLOCK = 32, 48, 120
 
@@ -49,14 +51,15 @@ class Worth:
         for i, score, own_score in zip(said, scores, own_scores, strict=True):
             match[i] = max(score, own_score * (_OWN_WEIGHT if asked else 1.0))
         relevance = _by_passage(pieces, match) if asked or answered else {}
-        counts = Counter(word for found in words for word in found)
+        counts = Counter(chain.from_iterable(words))
         once = {word for word, count in counts.items() if count == 1}
         density = [0.0] * len(pieces)
         for i, found in zip(said, words, strict=True):
             p = pieces[i]
             if p.free:
-                says = _PER_FACT * min(len(_FACT.findall(p.text)), _MAX_FACTS) + _PER_RARE * min(len(found & once), _MAX_RARE)
-                value = (1.0 + says + _OPENING * p.opens) * (0.7 + relevance.get(p.passage, 0.3)) + _PER_MATCH * match[i]
+                facts, rare = min(len(_FACT.findall(p.text)), _MAX_FACTS), min(len(found & once), _MAX_RARE)
+                says = 1.0 + _PER_FACT * facts + _PER_RARE * rare + _OPENING * p.opens
+                value = says * (_UNRELATED + relevance.get(p.passage, 1 - _UNRELATED)) + _PER_MATCH * match[i]
                 density[i] = value / (len(p.text) + _OVERHEAD)
         for at in source.values():
             density[at] *= _SAID_AGAIN
@@ -70,17 +73,8 @@ def _matches(query: Query, texts: list[str], words: list[set[str]]) -> tuple[lis
     lines = [t.replace("\n", " ") for t in texts]
     found = query.scores("\n".join(lines), lines)
     scores = [found.get(i, 0.0) for i in range(len(texts))]
-    stems = {term[:_STEM]: weight for term, weight in query.terms if len(term) > _STEM and term.isalpha()}
-    covered = [0] * len(texts)
-    if stems:
-        held = Counter[str]()
-        hits = [stems.keys() & {word[:_STEM] for word in found} for found in words]
-        for hit in hits:
-            held.update(hit)
-        limit = max(3, len(texts) // 3)
-        for i, hit in enumerate(hits):
-            scores[i] += sum(_STEM_WEIGHT * stems[s] for s in sorted(hit) if held[s] <= limit)
-            covered[i] = len(hit)
+    for i, score in _stem_scores(query, words):
+        scores[i] += score
     best = max(range(len(texts)), key=lambda i: scores[i])
     if not scores[best]:
         return scores, False
@@ -89,6 +83,20 @@ def _matches(query: Query, texts: list[str], words: list[set[str]]) -> tuple[lis
     holds = sum(term in lower or (len(term) > _STEM and term[:_STEM] in lower) for term in plain)
     answers = holds >= _MIN_COVERED and holds >= _MIN_COVER * len(plain)
     return [score / scores[best] for score in scores], answers
+
+
+def _stem_scores(query: Query, words: list[set[str]]) -> Iterator[tuple[int, float]]:
+    """What other forms of the question's words add to each sentence; stems that most of them hold say nothing."""
+    stems = {term[:_STEM]: weight for term, weight in query.terms if len(term) > _STEM and term.isalpha()}
+    if not stems:
+        return
+    forms = {word for word in set().union(*words) if word[:_STEM] in stems}
+    holding = (i for i, found in enumerate(words) if not forms.isdisjoint(found))
+    hits = [(i, {form[:_STEM] for form in forms & words[i]}) for i in holding]
+    held = Counter(chain.from_iterable(hit for _, hit in hits))
+    limit = max(_FEW, len(words) // _FEW)
+    for i, hit in hits:
+        yield i, sum(_STEM_WEIGHT * stems[stem] for stem in sorted(hit) if held[stem] <= limit)
 
 
 def _by_passage(pieces: Sequence[Piece], match: Sequence[float]) -> dict[int, float]:
