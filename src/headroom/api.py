@@ -18,6 +18,8 @@ from headroom.options import Options
 from headroom.pipeline import compress_blocks, tokens_after
 from headroom.plugins import compressors, dialects
 
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
 compressors()  # the engine loads whole with the library, so that no first call pays for it
 
 
@@ -198,7 +200,7 @@ def _article(value: Any) -> str:
 
 def replaced(body: Any, changed: dict[tuple[str | int, ...], str]) -> Any:
     """A copy of a body with the strings at those paths replaced; every part that doesn't change is copied as it is."""
-    result = copy.deepcopy(body)
+    result = _copied(body)
     for path, text in changed.items():
         place = result
         for key in path[:-1]:
@@ -210,15 +212,25 @@ def replaced(body: Any, changed: dict[tuple[str | int, ...], str]) -> Any:
     return result
 
 
+def _copied(value: Any) -> Any:
+    if type(value) in _SCALARS:
+        return value
+    if type(value) is dict:
+        return {key: _copied(inner) for key, inner in value.items()}
+    if type(value) is list:
+        return [_copied(inner) for inner in value]
+    return copy.deepcopy(value)
+
+
 def _plain(value: Any) -> Any:
     """The value with SDK objects, which all SDKs model with pydantic, as dicts."""
-    if _is_sdk_object(value):
-        return value.model_dump()
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
-    return value
+    return value.model_dump() if _is_sdk_object(value) else value
 
 
 def _is_sdk_object(value: Any) -> bool:

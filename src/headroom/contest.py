@@ -100,7 +100,7 @@ def compete(text: str, context: Context, tokens: int) -> Choice:
     sniffed = sniff_all(text, context)
     numbered = any(compressor.name == "numbered" for _, compressor in sniffed)
     lines = split_lines(text) if numbered else []
-    run = dominant_run(lines) if numbered else None
+    run = dominant_run(text, lines) if numbered else None
     inner = _bare(lines, run) if run else text
     typed = [pair for pair in (sniff_all(inner, context) if run else sniffed) if pair[1].name not in _GENERIC]
     content_type = typed[0][1].content_type if typed else "unknown"
@@ -155,7 +155,7 @@ def _candidates(
 
 
 def _bare(lines: list[str], run: Run) -> str:
-    return "\n".join(line[len(run.prefix(i)) :] for i, line in enumerate(lines) if run.start <= i < run.end)
+    return "\n".join([lines[i][run.indent(i) :] for i in range(run.start, run.end)])
 
 
 def _renumbered(choice: Choice, lines: list[str], run: Run, tokens: int) -> Choice:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from headroom.marker import repeats
 from headroom.model import Block, Role, ToolCall
 from headroom.text.lines import split_lines
-from headroom.text.numbering import Run, address_offset, numbered_runs
+from headroom.text.numbering import address_offset, runs_of
 
+_DIGIT_FIRST = re.compile(r"\s{0,11}\d")
 _MIN_LINES, _MIN_CHARS, _SEED_CHARS, _MOST_BACK, _LABEL = 3, 240, 8, 200, 72
 
 
@@ -39,7 +42,10 @@ class Conversation:
     _pending: list[tuple[Block, str]] = field(default_factory=list)
     _shown: list[_Shown] = field(default_factory=list)
     _results: int = 0
-    _index: dict[str, tuple[int, int]] = field(default_factory=dict)
+    # All indexed texts' lines count on: a line's place here tells which text it stands in, and where.
+    _index: dict[str | None, int] = field(default_factory=dict)
+    _starts: list[int] = field(default_factory=list)
+    _lines: int = 0
 
     def add(self, block: Block, shown: str) -> None:
         """Takes in a block in the form in which it stays visible."""
@@ -50,16 +56,15 @@ class Conversation:
 
     def _index_lines(self, block: Block, shown: str) -> None:
         raw = split_lines(block.text)
-        bare: list[str | None] = list(bare_lines(raw))
+        bare: list[str | None] = list(bare_lines(block.text, raw))
         if shown != block.text:
             visible = split_lines(shown)
-            seen = {*visible, *bare_lines(visible)}
+            seen = {*visible, *bare_lines(shown, visible)}
             bare = [line if line in seen or raw[i] in seen else None for i, line in enumerate(bare)]
-        number = len(self._shown)
-        self._shown.append(_Shown(bare, address_offset(raw), self._name(block)))
-        for i, line in enumerate(bare):
-            if line is not None and len(line) >= _SEED_CHARS:
-                self._index[line] = (number, i)
+        self._shown.append(_Shown(bare, address_offset(block.text, raw), self._name(block)))
+        self._starts.append(self._lines)
+        self._index.update(zip(bare, range(self._lines, self._lines + len(bare)), strict=True))
+        self._lines += len(bare)
 
     def _name(self, block: Block) -> str:
         label = _label(block.call)
@@ -68,7 +73,7 @@ class Conversation:
         self._results += 1
         return f"tool result {self._results}" + (f" ({label})" if label else "")
 
-    def repeats_in(self, lines: list[str]) -> list[Repeat]:
+    def repeats_in(self, text: str, lines: list[str]) -> list[Repeat]:
         """Maximal runs of lines that an earlier result shows, long enough to be worth a reference, in order."""
         for block, shown in self._pending:
             self._index_lines(block, shown)
@@ -76,22 +81,21 @@ class Conversation:
         if not self._index:
             return []
         found: list[Repeat] = []
-        bare = bare_lines(lines)
-        done = i = 0
-        while i < len(bare):
-            at = self._index.get(bare[i])
-            if at is None:
-                i += 1
+        bare = bare_lines(text, lines)
+        done = passed = 0
+        for i, place in enumerate(map(self._index.get, bare)):
+            if place is None or i < passed or len(bare[i]) < _SEED_CHARS:
                 continue
-            run = self._extend(bare, i, at, done)
+            run = self._extend(bare, i, place, done)
             if run.end - run.start >= _MIN_LINES and sum(map(len, bare[run.start : run.end])) >= _MIN_CHARS:
                 found.append(run)
                 done = run.end
-            i = max(run.end, i + 1)
+            passed = run.end
         return found
 
-    def _extend(self, bare: list[str], i: int, at: tuple[int, int], floor: int) -> Repeat:
-        source, j = at
+    def _extend(self, bare: list[str], i: int, place: int, floor: int) -> Repeat:
+        source = bisect_right(self._starts, place) - 1
+        j = place - self._starts[source]
         there = self._shown[source].lines
         start, back = i, j
         floor = max(floor, i - _MOST_BACK)
@@ -111,17 +115,17 @@ class Conversation:
         return repeats(repeat.end - repeat.start, (here,), f"lines {first}–{last} of {source.name}")
 
 
-def bare_lines(lines: list[str]) -> list[str]:
-    """The lines without printed numbers."""
-    if not any(line[:12].lstrip()[:1].isdigit() for line in lines[:40]):
+def bare_lines(text: str, lines: list[str]) -> list[str]:
+    """The lines of a text without printed numbers."""
+    if not any(map(_DIGIT_FIRST.match, lines[:40])):
         return lines
-    runs: list[Run] = numbered_runs(lines)
+    runs = runs_of(text)
     if not runs:
         return lines
     out = list(lines)
     for run in runs:
         for i in range(run.start, run.end):
-            out[i] = lines[i][len(run.prefix(i)) :]
+            out[i] = lines[i][run.indent(i) :]
     return out
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from headroom.model import Block, Compressed, Context
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sample:
     """What a sniff may look at: the text, and up to 120 of its lines (the first 60, 30 around the middle, the last 30).
 
-    `lines` of a shorter text are all its lines. Lines are cut at 400 characters. `line_count` counts the whole text.
+    `lines` of a shorter text are all its lines, `filled` are those that aren't blank. Lines are cut at 400 characters.
+    `line_count` counts the whole text.
     """
 
     text: str
     lines: tuple[str, ...]
     line_count: int
+
+    @cached_property
+    def filled(self) -> tuple[str, ...]:
+        return tuple(line for line in self.lines if line and not line.isspace())
 
 
 class Compressor(Protocol):

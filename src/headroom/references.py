@@ -25,10 +25,10 @@ def with_references(text: str, choice: Choice, context: Context, preceding: Conv
     if context.level is Level.LOSSLESS or marker.looks_marked(text):
         return choice
     lines = split_lines(text)
-    repeats = preceding.repeats_in(lines)
+    repeats = preceding.repeats_in(text, lines)
     if not repeats:
         return choice
-    form = _referring(lines, repeats, context, preceding)
+    form = _referring(text, lines, repeats, context, preceding)
     cost = count_tokens(form.text) + FOOTER_TOKENS
     best = choice.compressed
     if cost >= (choice.tokens_before if best is None else choice.tokens_after):
@@ -36,9 +36,11 @@ def with_references(text: str, choice: Choice, context: Context, preceding: Conv
     return replace(choice, compressed=form, tokens_after=cost)
 
 
-def _referring(lines: list[str], repeats: list[Repeat], context: Context, preceding: Conversation) -> Compressed:
+def _referring(
+    text: str, lines: list[str], repeats: list[Repeat], context: Context, preceding: Conversation
+) -> Compressed:
     """New lines compressed on their own, repeated ones as references."""
-    offset = address_offset(lines)
+    offset = address_offset(text, lines)
     out: list[str] = []
     omissions: list[Omission] = []
     names = {_NAME}

@@ -179,7 +179,7 @@ def _line_scope(text: str, values: Sequence[Value]) -> _Scope:
     if values:
         text = values[0].string if len(values) == 1 else "\n".join(value.source for value in values)
     lines = split_lines(text)
-    return _Scope("lines", lines, 1 + address_offset(lines))
+    return _Scope("lines", lines, 1 + address_offset(text, lines))
 
 
 def _row_scope(text: str, values: Sequence[Value]) -> _Scope:

@@ -45,7 +45,6 @@ _BANNER = re.compile(
     r"Found \d+ errors?\b|ℹ tests \d|# tests \d|test result: (?:ok|FAILED)\. |(?:\[\w+\] )?BUILD (?:SUCCESS|FAIL)"
 )
 _PROBED = 60
-_INSIDE_HINTS = ("%]", "... ", " TS")
 _FINDING = re.compile(
     r"(?:[A-Za-z]:)?[^\s:()]+(?::\d+(?::\d+)?:|\(\d+,\d+\):) "
     r"(?:(?:fatal )?(?:error|warning|note|info|style)\b|[A-Z]+\d{2,5}\b|"
@@ -103,9 +102,9 @@ class Build:
 
 
 def _built(line: str) -> bool:
-    if _START.match(line) or _FINDING.match(line):
+    if _START.match(line) or (":" in line and _FINDING.match(line)):
         return True
-    return any(hint in line for hint in _INSIDE_HINTS) and _INSIDE.search(line) is not None
+    return ("%]" in line or "... " in line or " TS" in line) and _INSIDE.search(line) is not None
 
 
 COMPRESSOR = Build()

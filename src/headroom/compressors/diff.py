@@ -20,6 +20,7 @@ _CHARACTERS_PER_TOKEN = 3
 _WORTH_IT = 0.9
 _HUNK = re.compile(r"@@+ (?:-[0-9]+(?:,[0-9]+)? )+\+[0-9]+(?:,[0-9]+)? @@")
 _FILE = re.compile(r"diff --(?:git|cc|combined) \S|Index: \S|--- \S")
+_FILE_STARTS = frozenset("dI-")
 _BODY_STARTS = ("", " ", "+", "-", "@", "\\")
 
 
@@ -31,12 +32,11 @@ class Diff:
 
     def sniff(self, sample: Sample, context: Context) -> float:
         lines = sample.lines
-        hunks = sum(1 for line in lines if line.startswith("@@") and _HUNK.match(line))
-        files = sum(1 for line in lines if line[:1] in "dI-" and _FILE.match(line))
+        hunks = any([_HUNK.match(line) for line in lines if line[:2] == "@@"])
+        files = any([_FILE.match(line) for line in lines if line[:1] in _FILE_STARTS])
         if files and (hunks or any(line.startswith("diff --git ") for line in lines)):
             return 0.97
-        body = sum(1 for line in lines if line[:1] in _BODY_STARTS)
-        return 0.9 if hunks and body * 10 >= len(lines) * 9 else 0.0
+        return 0.9 if hunks and sum([line[:1] in _BODY_STARTS for line in lines]) * 10 >= len(lines) * 9 else 0.0
 
     def compress(self, text: str, context: Context) -> Iterator[Compressed]:
         if context.level is Level.LOSSLESS:

@@ -44,13 +44,14 @@ class GitHistory:
         lines = [line for line in sample.lines if line]
         if len(lines) < _MIN_LINES:
             return 0.0
-        blamed = sum(_BLAME.fullmatch(line) is not None or _BLAME_SHORT.fullmatch(line) is not None for line in lines)
-        if blamed >= _MIN_SHARE * len(lines):
+        if _blamed(lines):
             return 0.95
-        commits = [i for i, line in enumerate(sample.lines) if _COMMIT.fullmatch(line)]
+        commits = [i for i, line in enumerate(sample.lines) if line.startswith("commit ") and _COMMIT.fullmatch(line)]
+        if not commits:
+            return 0.0
         headed = sum(_FIELD.fullmatch(line) is not None for i in commits for line in sample.lines[i + 1 : i + 2])
         indented = sum(line.startswith(("    ", " ")) or line == "" for line in sample.lines)
-        if not commits or headed < len(commits) * 0.7 or any(line.startswith(("diff --git", "@@ ")) for line in lines):
+        if headed < len(commits) * 0.7 or any(line.startswith(("diff --git", "@@ ")) for line in lines):
             return 0.0
         return 0.93 if indented >= 0.4 * len(sample.lines) or len(commits) > 3 else 0.0
 
@@ -195,6 +196,18 @@ def _blame(lines: Sequence[str]) -> list[str] | None:
         coded = rowcode.encode(units, [fit.layout], counter="line")
         return [*coded, *lines[end:]] if coded else None
     return None
+
+
+def _blamed(lines: Sequence[str]) -> bool:
+    """Whether nearly all lines are of a blame; most texts show within a few lines that they aren't."""
+    others = 0
+    most = len(lines) - _MIN_SHARE * len(lines)
+    for line in lines:
+        if _BLAME.fullmatch(line) is None and _BLAME_SHORT.fullmatch(line) is None:
+            others += 1
+            if others > most:
+                return False
+    return True
 
 
 COMPRESSOR = GitHistory()

@@ -266,9 +266,9 @@ def _head(log: _Log) -> str:
     if times is not None:
         facts[0] += f", {duration(times.seconds)}" if times.seconds else ""
         if times.gap:
-            facts.append(f"longest pause {duration(times.gap[0])} until {_clock(log, times.gap[1])}")
+            facts.append(f"longest pause {duration(times.gap[0])} until {_clock(log, times.gap[1])} (line {times.gap[1] + 1})")
         if times.burst:
-            facts.append(f"busiest minute {times.burst[0]} lines from {_clock(log, times.burst[1])}")
+            facts.append(f"busiest minute {times.burst[0]} lines from {_clock(log, times.burst[1])} (line {times.burst[1] + 1})")
     return (
         f"[{'; '.join(facts)}. Each kind's first line is shown; the marker below it counts the others, says between "
         "which lines they stand and what values all of them have (a–b at T: the largest came at T)]"

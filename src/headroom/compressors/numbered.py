@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context
 from headroom.text.lines import split_lines
-from headroom.text.numbering import Run, numbered_runs, prefixes
+from headroom.text.numbering import Run, numbered_runs, prefixes, runs_of
 
 _HEADER = "[line numbers are shown on the first line and on every tenth]"
 _EVERY, _MIN_LINES = 10, 8
@@ -25,13 +25,13 @@ class Numbered:
     def sniff(self, sample: Sample, context: Context) -> float:
         if _ASKED_FOR.search(context.call.command):
             return 0.0
-        runs = numbered_runs(list(sample.lines))
+        runs = runs_of(sample.text) if sample.line_count == len(sample.lines) else numbered_runs(sample.lines)
         covered = sum(run.end - run.start for run in runs)
         return 0.9 if covered * 3 >= len(sample.lines) and covered >= _MIN_LINES else 0.0
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         lines = split_lines(text)
-        runs = [run for run in numbered_runs(lines) if run.end - run.start >= _MIN_LINES]
+        runs = [run for run in runs_of(text) if run.end - run.start >= _MIN_LINES]
         if runs and not text.startswith(_HEADER):
             out = _thin(lines, runs)
             if _restore(out) == lines:
@@ -49,7 +49,7 @@ def _thin(lines: list[str], runs: list[Run]) -> list[str]:
     for run in runs:
         for i in range(run.start + 1, run.end):
             if (run.number + i - run.start) % _EVERY and i != run.end - 1:
-                out[i] = lines[i][len(run.prefix(i)) :]
+                out[i] = lines[i][run.indent(i) :]
     return out
 
 

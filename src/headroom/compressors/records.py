@@ -22,7 +22,7 @@ class Records:
     content_type = "records"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return 0.0 if reads_source(context) else sure_records(sample.lines)
+        return 0.0 if reads_source(context) else sure_records(sample.filled)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if rowcode.START in text:

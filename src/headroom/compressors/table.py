@@ -35,7 +35,7 @@ class Table:
     content_type = "table"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return 0.0 if reads_source(context) else sure_table(sample.lines)
+        return 0.0 if reads_source(context) else sure_table(sample.filled)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if rowcode.START in text:

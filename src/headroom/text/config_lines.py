@@ -38,21 +38,23 @@ class Noise:
     kind: str
 
 
-def looks_like_config(lines: Sequence[str]) -> float:
+def looks_like_config(lines: Sequence[str], filled: Sequence[str]) -> float:
     """How surely lines are YAML, TOML, INI or properties: nearly all must be entries, and something must nest."""
     # Most texts are no configuration, and their first lines show it
     first = [line for line in lines[:_FIRST_LOOK] if line and line[0] not in "#;!"]
     if sum(1 for line in first if _ENTRY.match(line)) * 2 < len(first):
         return 0.0
-    told = [line for line in lines if line.strip() and not _COMMENT.match(line)]
-    if sum(1 for line in told if _STAMP.match(line)) * 10 > len(told):
+    told = [line for line in filled if not _COMMENT.match(line)]
+    if len(told) < _MIN_LINES:
         return 0.0
-    return max(_yaml(told), _sections(told), _variables(told)) if len(told) >= _MIN_LINES else 0.0
+    sure = max(_yaml(told), _sections(told), _variables(told))
+    return 0.0 if sure and sum(map(bool, map(_STAMP.match, told))) * 10 > len(told) else sure
 
 
 def _yaml(told: Sequence[str]) -> float:
-    entries = parents = inside = 0
+    entries = parents = inside = others = 0
     deeper = -1
+    most = len(told) - 0.95 * len(told)
     for line in told:
         indent = len(line) - len(line.lstrip(" "))
         if _YAML.match(line):
@@ -61,7 +63,11 @@ def _yaml(told: Sequence[str]) -> float:
             parents += deeper >= 0
         elif deeper >= 0 and indent > deeper:
             inside += 1  # a line of a block text below its key
-    if "\t" in {line[:1] for line in told} or (entries + inside) < 0.95 * len(told) or entries < 0.5 * len(told):
+        else:
+            others += 1
+            if others > most:
+                return 0.0
+    if "\t" in {line[:1] for line in told} or entries < 0.5 * len(told):
         return 0.0
     if parents < 2 or parents * 12 < entries:
         return 0.0
@@ -70,10 +76,12 @@ def _yaml(told: Sequence[str]) -> float:
 
 
 def _sections(told: Sequence[str]) -> float:
-    sections = sum(1 for line in told if _SECTION.match(line))
-    entries = sum(1 for line in told if _ASSIGNED.match(line))
+    sections = sum([_SECTION.match(line) is not None for line in told if line.lstrip()[0] == "["])
+    if not sections:
+        return 0.0
+    entries = sum(map(bool, map(_ASSIGNED.match, told)))
     inside = sum(1 for line in told if _NESTED_TEXT.match(line) or line.strip() in ("]", "]]", "}", ")"))
-    if not sections or entries * 4 < len(told) or sections + entries + inside < 0.95 * len(told):
+    if entries * 4 < len(told) or sections + entries + inside < 0.95 * len(told):
         return 0.0
     return 0.85
 

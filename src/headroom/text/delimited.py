@@ -17,8 +17,9 @@ _FIELD = {mark: re.compile(rf'(?:"(?:[^"]|"")*"|[^{re.escape(mark)}"]*)(?:{re.es
 def separator(lines: Sequence[str]) -> str:
     """The mark that cuts nearly all lines into the same number of at least two fields, or ""."""
     sample = [lines[i] for i in spread(len(lines), 60) if lines[i]]
+    together = "".join(sample)
     for mark in _MARKS:
-        if sum(mark in line for line in sample) < 0.9 * len(sample):
+        if together.count(mark) < 0.9 * len(sample) or sum([mark in line for line in sample]) < 0.9 * len(sample):
             continue
         counts = Counter(len(splitter(mark)(line)) for line in sample)
         count, seen = counts.most_common(1)[0] if counts else (0, 0)

@@ -15,7 +15,7 @@ _MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)")
 _WRAPPED = re.compile(r"[A-Za-z0-9+/]{60,120}\r?$")
 _PREVIEW, _HEAD, _TAIL, _AROUND = 48, 400, 120, 120
 _LONG, _WIDE, _BLANK_SHARE, _MOST_HITS = 2_000, 192, 0.1, 6
-_LEAST_WRAPPED = 6
+_LEAST_WRAPPED, _LONGEST_ITEM = 6, 48
 
 Lost = dict[str, list[tuple[int, int]]]
 
@@ -29,7 +29,7 @@ def cut_encoded(lines: Sequence[str], query: Query) -> tuple[list[str], list[Omi
             continue
         if _RUN.search(line):
             line = _cut_runs(line, i, lost)
-        if len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE and not _is_json(line):
+        if len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE and not _is_json(line) and not _lists(line):
             line = _cut_line(line, i, query, lost)
         out[i] = line
     return out, [
@@ -52,6 +52,11 @@ def wrapped_base64(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _is_json(line: str) -> bool:
     return line[0] in "{[" and line.rstrip()[-1:] in ("}", "]")
+
+
+def _lists(line: str) -> bool:
+    """Whether a line is a list for eyes: names with a comma and a blank between them."""
+    return line.count(", ") * _LONGEST_ITEM > len(line) and line.count(";") * _LONGEST_ITEM < len(line)
 
 
 def _cut_runs(line: str, number: int, lost: Lost) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _OPEN = re.compile(r'\s*[\[{\s]*(?:"\w{1,30}": ?"[^"\\]{0,60}", ?)*"(\w{1,30})": ?"')
-_HALF_ESCAPE = re.compile(r"(?:(?<!\\)(?:\\\\)*\\(?:u[0-9a-fA-F]{0,3})?)?$")
+_BEGUN = re.compile(r"u[0-9a-fA-F]{0,3}$")
 _MIN_INNER, _MIN_SHARE, _MAX_INNER = 200, 0.6, 24
 
 
@@ -57,13 +57,16 @@ def inner_texts(text: str) -> list[Inner]:
 def _dominated(text: str) -> bool:
     """Whether a few long literals hold most of the text, without building anything."""
     held = count = 0
+    room = len(text) - len(text) * _MIN_SHARE
     for found in _STRING.finditer(text):
-        size = found.end() - found.start()
-        if size >= _MIN_INNER:
-            held += size
+        start, end = found.span()
+        if end - start >= _MIN_INNER:
+            held += end - start
             count += 1
             if count > _MAX_INNER:
                 return False
+        elif end - held > room:
+            return False  # all the rest can't make up for what stands between the long ones
     return held >= len(text) * _MIN_SHARE
 
 
@@ -76,7 +79,7 @@ def _cut_off(text: str) -> list[Inner]:
     end = text.find("\n", start)
     end = len(text) if end < 0 else end
     literal = text[start:end]
-    literal = literal[: len(literal) - len(_HALF_ESCAPE.search(literal)[0])]  # type: ignore[index]
+    literal = _without_half_escape(literal)
     if _STRING.match(literal):
         return []
     try:
@@ -86,6 +89,14 @@ def _cut_off(text: str) -> list[Inner]:
     if len(inner) < _MIN_INNER or len(literal) < len(text) * _MIN_SHARE:
         return []
     return [Inner(inner, f"$.{key}", start, start + len(literal))]
+
+
+def _without_half_escape(literal: str) -> str:
+    """The literal without the escape in which it was cut off."""
+    begun = _BEGUN.search(literal, max(0, len(literal) - 4))
+    before = literal[: begun.start()] if begun else literal
+    bare = before.rstrip("\\")
+    return bare if (len(before) - len(bare)) % 2 else literal
 
 
 def literal_like(source: str, text: str) -> str:

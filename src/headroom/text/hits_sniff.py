@@ -33,7 +33,7 @@ def search_likelihood(sample: Sample, asked: bool) -> float:
         return 0.0
     some = lines[:: max(1, len(lines) // _ENOUGH)]
     probes = some[:: max(1, len(some) // _PROBES)]
-    if not asked and sum(1 for line in probes if _PROBE.search(line)) * 3 < len(probes):
+    if not asked and sum(map(bool, map(_PROBE.search, probes))) * 3 < len(probes):
         return 0.0
     if sum(map(is_count, some)) * 10 >= len(some) * 9:
         return 0.95 if asked or len(some) >= 8 else 0.6

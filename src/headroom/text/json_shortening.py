@@ -18,6 +18,7 @@ from headroom.text.query import parse_query
 
 _OWN_LINES, _OWN_SIZE = 20, 2000  # lines or characters from which it is tried as a text of its own type
 _DIGITS = re.compile(r"\d+")
+_DATED = re.compile(r"[12]\d{3}-\d\d-\d\d")
 _RARE = 0.05
 _NOISE = re.compile(r"(?:data:[\w/+.-]*;base64,)?[A-Za-z0-9+/=_-]+\s*\Z")
 _PLACES = 24  # of one kind of loss that are told one by one
@@ -28,12 +29,13 @@ _SPARED, _SHORT = 12, 20  # a gap of fewer items stays as it is; a shorter list 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much stays: items of a list of scalars, rows of a table, characters of a string and of noise.
+    """How much stays: items of a series, entries of a map and texts of a list, rows, characters of a string and noise.
 
     `looked_at` is the length from which a string may be too long, or no more than noise (base64, hex).
     """
 
     items: int
+    named: int
     item_share: float
     rows: int
     row_share: float
@@ -44,9 +46,11 @@ class Limits:
 
 
 _LIMITS = {
-    Level.BALANCED: Limits(items=80, item_share=0.05, rows=400, row_share=0.25, string=None, noise=60, looked_at=400),
+    Level.BALANCED: Limits(
+        items=80, named=1000, item_share=0.05, rows=400, row_share=0.25, string=None, noise=60, looked_at=400
+    ),
     Level.AGGRESSIVE: Limits(
-        items=24, item_share=0.0, rows=120, row_share=0.15, string=400, noise=16, looked_at=80, any_rows=True
+        items=24, named=24, item_share=0.0, rows=120, row_share=0.15, string=400, noise=16, looked_at=80, any_rows=True
     ),
 }
 
@@ -57,7 +61,8 @@ class Shortener:
     def __init__(self, context: Context, root: str, tight: float = 1.0) -> None:
         limits = _LIMITS[context.level]
         self.limits = replace(
-            limits, items=max(12, int(limits.items * tight)), rows=max(30, int(limits.rows * tight)),
+            limits, items=max(12, int(limits.items * tight)),
+            named=max(12, int(limits.named * (tight if tight == 1 else 0.1 * tight))), rows=max(30, int(limits.rows * tight)),
             row_share=limits.row_share * tight,
         )  # fmt: skip
         self.context, self.root = context, root
@@ -88,7 +93,8 @@ class Shortener:
 
     def _list(self, value: list[Any], path: str) -> Any:
         changed = self._below(enumerate(value), lambda i: f"{path}[{i}]")
-        if len(value) > self.limits.items + _SPARED and not any(type(v) is dict for v in value):
+        most = self.limits.items if _is_series(value) else self.limits.named
+        if len(value) > most + _SPARED and not any(type(v) is dict for v in value):
             names = [v for v in value if type(v) is str]
             kept = self._around(list(map(inline, value)), names, _extremes(value))
             items = [changed.get(i, v) for i, v in enumerate(value)] if changed else value
@@ -97,7 +103,8 @@ class Shortener:
 
     def _map(self, value: dict[str, Any], path: str) -> Any:
         changed = self._below(value.items(), lambda key: f"{path}{path_step(key)}")
-        if len(value) > self.limits.items + _SPARED and not any(type(v) in (dict, list) for v in value.values()):
+        most = self.limits.items if all(map(_DATED.match, value)) else self.limits.named
+        if len(value) > most + _SPARED and not any(type(v) in (dict, list) for v in value.values()):
             kept = self._around(
                 [f"{k}:{inline(v)}" for k, v in value.items()], list(value), _extremes(list(value.values()))
             )
@@ -234,6 +241,12 @@ class Shortener:
         if count:
             at = self._at(path)
             self._losses.append(Omission(kind, count, unit, tuple(ranges), "" if at == "$" else at))
+
+
+def _is_series(value: list[Any]) -> bool:
+    """Whether a list holds measurements or the times of some, not names."""
+    texts = [v for v in value if type(v) is str]
+    return not texts or (len(texts) == len(value) and all(map(_DATED.match, texts)) and texts == sorted(texts))
 
 
 def _is_short_series(value: list[Any]) -> bool:

@@ -62,6 +62,7 @@ _DIAGNOSTIC = re.compile(
 )  # a compiler's or a build server's message under a time
 _QUOTED = re.compile(r"\s*[\[{,]*\s*[\"{]")
 _BETWEEN = re.compile(r"((?:[\[(<\"|]|\w+=\"?)*)\S+")
+_TIMED = re.compile(r"\d(?:[:.]\d\d|\d{5})")  # every stamp holds one of these
 _STAMP_STARTS = frozenset("0123456789IWEFDVMTSJANO")
 _MAX_HEADER = 260
 
@@ -105,6 +106,10 @@ def parse(line: str) -> Header:
 
 def looks_logged(line: str) -> bool:
     """Whether a line begins as log lines do; stricter than `parse`: no table, listing or blame."""
+    if line[:1] != "{" and not _TIMED.search(line):
+        wrapper = _WRAPPER.match(line)
+        if _LEVEL_FIRST.match(line, wrapper.end() if wrapper else 0) is None:
+            return False
     header = parse(line)
     return header.stamped and (header.end == 0 or _NO_LOG.match(line) is None)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -120,7 +121,13 @@ def _is_inside(path: str, directory: str) -> bool:
 
 def _grouped(names: Sequence[str]) -> Iterator[str]:
     """The names as words of a row, neighbours of the same ending as one word in braces."""
-    for end, group in groupby(names, key=_ending):
+    whole = Counter([_ending(name, name.find(".", 1)) for name in names])
+
+    def ending(name: str) -> str:
+        end = _ending(name, name.find(".", 1))
+        return end if whole[end] >= _MIN_ALIKE else _ending(name, name.rfind(".", 1))
+
+    for end, group in groupby(names, key=ending):
         alike = list(group)
         if end and len(alike) >= _MIN_ALIKE:
             yield f"{{{' '.join([name[: -len(end)] for name in alike])}}}{end}"
@@ -128,9 +135,8 @@ def _grouped(names: Sequence[str]) -> Iterator[str]:
             yield from (json.dumps(name, ensure_ascii=False) if _UNSAFE.search(name) else name for name in alike)
 
 
-def _ending(name: str) -> str:
-    """A name from its first dot on, where something stands before it; "" for a name that needs quotes."""
-    at = name.find(".", 1)
+def _ending(name: str, at: int) -> str:
+    """A name from the dot at `at` on; "" for a name that begins with a dot, has none or needs quotes."""
     return name[at:] if at > 0 and name[0] != "." and not _UNSAFE.search(name) else ""
 
 

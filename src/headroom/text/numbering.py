@@ -7,9 +7,12 @@ reader sees; anywhere else of the position in the text.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PREFIX = re.compile(r"( *)(\d{1,7})(\t|→|: ?|\| ?| \| | │ )")
+_NUMBER_FIRST = re.compile(r"\n *\d")
 _MIN_RUN = 4
 
 
@@ -27,52 +30,66 @@ class Run:
         """What stands before the text of a line (0-based position in the whole text)."""
         return str(self.number + line - self.start).rjust(self.width) + self.separator
 
+    def indent(self, line: int) -> int:
+        """The length of that prefix."""
+        return max(self.width, len(str(self.number + line - self.start))) + len(self.separator)
+
 
 def prefixes(line: str) -> list[Run]:
     """The ways to read a line's beginning as a number: ": " may be a separator or a separator and a space of the text."""
     found = _PREFIX.match(line)
-    if not found:
-        return []
+    return _readings(found) if found else []
+
+
+def _readings(found: re.Match[str]) -> list[Run]:
     width, number, separator = len(found[1]) + len(found[2]), int(found[2]), found[3]
     options = [separator, separator[0]] if len(separator) == 2 and separator[0] in ":|" else [separator]
     return [Run(0, 1, number, width, option) for option in options]
 
 
-def numbered_runs(lines: list[str]) -> list[Run]:
+@lru_cache(maxsize=8)
+def runs_of(text: str) -> tuple[Run, ...]:
+    """The runs of a text's lines; remembered, because each of those that handle a text asks."""
+    some = _PREFIX.match(text) or _NUMBER_FIRST.search(text)
+    return tuple(numbered_runs(text.split("\n"))) if some else ()
+
+
+def numbered_runs(lines: Sequence[str]) -> list[Run]:
     """All runs of at least four lines with consecutive numbers in one format, in order."""
     runs: list[Run] = []
-    i = 0
-    while i < len(lines):
-        longest = max((_extend(lines, i, p) for p in prefixes(lines[i])), key=lambda run: run.end, default=None)
-        if longest is None:
-            i += 1
+    end = 0
+    for i, found in enumerate(map(_PREFIX.match, lines)):
+        if found is None or i < end:
             continue
-        if longest.end - longest.start >= _MIN_RUN:
+        longest = max([_extend(lines, i, first) for first in _readings(found)], key=lambda run: run.end)
+        end = longest.end
+        if end - i >= _MIN_RUN:
             runs.append(longest)
-        i = longest.end
     return runs
 
 
-def _extend(lines: list[str], start: int, first: Run) -> Run:
-    number, width, separator = first.number - start, first.width, first.separator
+def _extend(lines: Sequence[str], start: int, first: Run) -> Run:
+    prefix = f"%{first.width}d{first.separator}"
+    number, count = first.number + 1, len(lines)
     end = start + 1
-    while end < len(lines) and lines[end].startswith(str(number + end).rjust(width) + separator):
+    while end < count and lines[end].startswith(prefix % number):
         end += 1
-    return Run(start, end, first.number, width, separator)
+        number += 1
+    return Run(start, end, first.number, first.width, first.separator)
 
 
-def dominant_run(lines: list[str], runs: list[Run] | None = None) -> Run | None:
+def dominant_run(text: str, lines: list[str]) -> Run | None:
     """The one run that holds at least four fifths of the lines that say something, if there is one."""
-    runs = numbered_runs(lines) if runs is None else runs
+    runs = runs_of(text)
     if not runs:
         return None
     longest = max(runs, key=lambda run: run.end - run.start)
-    return longest if (longest.end - longest.start) * 5 >= sum(1 for line in lines if line.strip()) * 4 else None
+    return longest if (longest.end - longest.start) * 5 >= sum(map(bool, map(str.strip, lines))) * 4 else None
 
 
-def address_offset(lines: list[str]) -> int:
+def address_offset(text: str, lines: list[str]) -> int:
     """What to add to a 1-based position to get the number the reader sees (0 where lines carry no running numbers)."""
-    if not any(_PREFIX.match(line) for line in lines[:8]):
+    if not any(map(_PREFIX.match, lines[:8])):
         return 0
-    run = dominant_run(lines)
+    run = dominant_run(text, lines)
     return run.number - (run.start + 1) if run else 0

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 _TAG = re.compile(r"</?[A-Za-z][\w-]*>")
 _SEPARATOR = re.compile(r"(={3,}|-{3,}|#{3,}|\*{3,})(?: ?[^=\-#*\n][^\n]{0,100}(?:\1)?)?$")
+_OPENERS = frozenset("|`~d<=-#*{[")  # what the lines begin with that can open a part
 _REMINDER = "<system-reminder>"
 _MIN_PART_CHARS, _MIN_TABLE_LINES, _MAX_PARTS, _MAX_JSON_TRIES, _MAX_REMINDER = 320, 6, 200, 12, 400
 _DECODER = json.JSONDecoder()
@@ -48,7 +49,7 @@ def split_parts(text: str) -> list[Part]:
 
 
 def _size(lines: list[str], part: Part) -> int:
-    return sum(len(line) + 1 for line in lines[part.start : part.end])
+    return sum(map(len, lines[part.start : part.end])) + part.end - part.start
 
 
 def _merged(parts: list[Part]) -> list[Part]:
@@ -65,19 +66,21 @@ def _merged(parts: list[Part]) -> list[Part]:
 def _marked(text: str, lines: list[str]) -> Iterator[Part]:
     """Parts that announce themselves, and the lines that separate, in order."""
     tries = _MAX_JSON_TRIES if text[:1] not in ("{", "[") else 0
-    offset = i = 0
-    while i < len(lines):
+    offset = at = end = 0
+    for i in [i for i, line in enumerate(lines) if line[:1] in _OPENERS]:
+        if i < end:
+            continue
         found: list[Part] = []
-        if tries and i and lines[i][:1] in ("{", "["):
-            tries -= 1
-            end = _json_end(text, offset, lines, i)
-            found = [Part(i, end)] if end > i else []
-        elif lines[i]:
+        if lines[i][0] not in "{[":
             found = _announced(lines, i)
+        elif tries and i:
+            tries -= 1
+            offset += sum(map(len, lines[at:i])) + i - at
+            at = i
+            stop = _json_end(text, offset, lines, i)
+            found = [Part(i, stop)] if stop > i else []
         yield from found
-        end = found[-1].end if found else i + 1
-        offset += sum(len(line) + 1 for line in lines[i:end])
-        i = end
+        end = found[-1].end if found else i
 
 
 def _announced(lines: list[str], i: int) -> list[Part]:

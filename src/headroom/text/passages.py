@@ -29,6 +29,7 @@ _ASKED_IN_TEXT = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+_ASKING = ("query", "question", "searched for", "results for")
 _OWN = "\n(of the text itself) "
 
 
@@ -51,7 +52,9 @@ def label_of(header: str) -> str:
 def own_question(text: str) -> str:
     """The question that a retrieval result says it answers ("Query: …", `{"query": …}`); empty where it says none."""
     head = text[:_QUESTION_WITHIN]
-    found = _ASKED_IN_JSON.match(head) or _ASKED_IN_TEXT.search(head)
+    found = _ASKED_IN_JSON.match(head)
+    if found is None and any(map(head.lower().__contains__, _ASKING)):
+        found = _ASKED_IN_TEXT.search(head)
     return found[1].strip(" \"”'`*_\r") if found else ""
 
 

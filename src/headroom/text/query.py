@@ -12,6 +12,7 @@ from headroom.text.lines import line_starts
 
 _QUOTED = re.compile(r"`([^`\n]{2,120})`|\"([^\"\n]{2,120})\"|'([^'\n]{2,120})'")
 _TOKEN = re.compile(r"[\w][\w./:@#+\-]*[\w]|\w")
+_MARKED = re.compile(r"[_./:@#+\-\d]")  # what identifiers, paths and addresses hold and words don't
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
 _STOP = frozenset(
     "a about above after all also am an and any are as at be because been before being below between both but by can "
@@ -100,8 +101,11 @@ def parse_query(text: str) -> Query:
 
     for groups in _QUOTED.findall(text):
         add(next(g for g in groups if g).strip(), 3.0)
-    for token in _TOKEN.findall(text):
-        special = any(c in "_./:@#+-" for c in token) or any(c.isdigit() for c in token) or token[1:] != token[1:].lower()
+    for found in _TOKEN.finditer(text):
+        if len(terms) >= _MAX_TERMS:
+            break
+        token = found[0]
+        special = _MARKED.search(token) is not None or token[1:] != token[1:].lower()
         add(token, 2.0 if special else 1.0)
         if special:
             for part in _PART.findall(token):

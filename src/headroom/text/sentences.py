@@ -237,6 +237,10 @@ def reads_like_prose(lines: Sequence[str]) -> float:
         return 0.0
     text = " \n".join(taken)
     size = len(text)
+    data = text.encode("utf-8", "replace")
+    symbolic = len(data.translate(None, _NO_SYMBOL)) * 1000 > _MAX_SYMBOLS * len(data)
+    if symbolic and text.isascii():
+        return 0.0
     lower = text.lower()
     words = sum(map(_FUNCTION_WORDS.__contains__, lower.split()))
     named = _MAYBE_WORDY * size <= words * 1000 < _MIN_WORDY * size and sum(map(is_header, taken)) >= _MIN_HEADERS

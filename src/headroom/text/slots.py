@@ -179,7 +179,8 @@ def describe(slot: Slot, when: str = "") -> str:
     if 0 < len(slot.counts) <= _FEW:
         return name + ", ".join(f"{_short(v)}{f' ×{n}' if n > 1 else ''}" for v, n in slot.counts.most_common()) + unit
     if slot.lowest and slot.highest:
-        return f"{name}{slot.lowest[0]}–{slot.highest[0]}{unit}{f' at {when}' if when else ''}"
+        low, high = slot.lowest[0].rstrip(":;,"), slot.highest[0].rstrip(":;,")
+        return f"{name}{low}–{high}{unit}{f' at {when}' if when else ''}"
     total = sum(slot.counts.values())
     if len(slot.counts) == total:
         return ""

@@ -70,22 +70,23 @@ def _sure_delimited(lines: Sequence[str]) -> float:
 
 
 def _sure_aligned(lines: Sequence[str]) -> float:
-    gapped = sum(_GAPPED.search(line.strip()) is not None for line in lines)
-    titled = any(heads_table(line) for line in lines[:6])
-    if titled and gapped >= 0.5 * len(lines):
+    bare = [line.strip() for line in lines]
+    gapped = sum([_GAPPED.search(line) is not None for line in bare if "  " in line or "\t" in line])
+    if gapped >= 0.5 * len(lines) and any(map(heads_table, lines[:6])):
         return 0.9
-    if sum(_TIME.match(line) is not None for line in lines) > 0.3 * len(lines):
-        return 0.0
-    return _sure_gutters(lines) if gapped >= 0.7 * len(lines) else _sure_worded(lines)
+    sure = _sure_gutters(lines) if gapped >= 0.7 * len(lines) else _sure_worded(lines)
+    timed = sure and sum(map(bool, map(_TIME.match, lines))) > 0.3 * len(lines)
+    return 0.0 if timed else sure
 
 
 def _sure_worded(lines: Sequence[str]) -> float:
     """Lines of as many words of which some are always the same (`x on /y type z`), or of a name and a number."""
-    words = [line.split(" ") for line in lines]
-    size, seen = Counter(map(len, words)).most_common(1)[0]
+    sizes = [line.count(" ") + 1 for line in lines]
+    size, seen = Counter(sizes).most_common(1)[0]
     if size < 2 or seen < 8 or seen < 0.9 * len(lines):
         return 0.0
-    columns = list(zip(*[w for w in words if len(w) == size], strict=True))
+    rows = [line.split(" ") for line, words in zip(lines, sizes, strict=True) if words == size]
+    columns = list(zip(*rows, strict=True))
     if size == 2:
         return 0.74 if len(lines) >= 20 and all(map(str.isdigit, columns[1])) else 0.0
     same = sum(column.count(column[0]) == seen for column in columns)
@@ -118,7 +119,7 @@ def sure_listing(lines: Sequence[str]) -> float:
     bare = sum(_PATH_CHARS.fullmatch(line) is not None for line in filled)
     if bare >= 0.9 * len(filled) and sum("/" in line for line in filled) >= 0.5 * len(filled):
         return 0.9
-    if all(map(_NAME.fullmatch, lines[:-1] if lines[-1] == "" else lines)):
+    if sum(_NAME.fullmatch(line) is not None for line in filled) >= 0.95 * len(filled) and lines.count("") < 2:
         return 0.74
     headed = sum(_HEADED.fullmatch(line) is not None for line in lines)
     after_blank = sum(_HEADED.fullmatch(b) is not None for a, b in pairwise(lines) if not a)
