@@ -72,7 +72,7 @@ def _side_by_side(text: str, outcome: Outcome, most: int | None) -> None:
     from rich.text import Text
 
     before, after = text.split("\n"), outcome.text.split("\n")
-    gone = _left_out_lines(outcome.report, address_offset(before))
+    gone = _left_out_lines(outcome.report, address_offset(text, before))
     table = Table(expand=True, padding=(0, 1))
     for name, tokens, lines in (
         ("before", outcome.report.tokens_before, before),

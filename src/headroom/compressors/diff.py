@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from headroom.interfaces import Sample
-from headroom.model import Compressed, Context, Level
+from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.diff_render import DiffRender
 from headroom.text.encoded import cut_encoded
 from headroom.text.hunks import parse_diff
 from headroom.text.lines import split_lines
 from headroom.text.query import parse_query
+from headroom.text.terminal import without_styles
 
 # What is read at a glance stays whole; what fills many screens keeps no context at all.
 _SMALL, _LARGE = 6_000, 16_000
@@ -32,6 +33,8 @@ class Diff:
 
     def sniff(self, sample: Sample, context: Context) -> float:
         lines = sample.lines
+        if "\x1b" in sample.text:
+            lines = tuple(map(without_styles, lines))
         hunks = any([_HUNK.match(line) for line in lines if line[:2] == "@@"])
         files = any([_FILE.match(line) for line in lines if line[:1] in _FILE_STARTS])
         if files and (hunks or any(line.startswith("diff --git ") for line in lines)):
@@ -43,13 +46,15 @@ class Diff:
             return
         over = context.target is not None and len(text) > context.target * _CHARACTERS_PER_TOKEN
         tight = over or context.level is Level.AGGRESSIVE
-        lines = split_lines(text)
+        clean = without_styles(text)
+        codes = len(text) - len(clean)
+        lines = split_lines(clean)
         files = parse_diff(lines)
         if not files:
             return
         query = parse_query(context.query)
-        asked = frozenset(query.best(text, lines))
-        render = DiffRender(lines, _reach(len(text), tight, len(lines)), tight, asked)
+        asked = frozenset(query.best(clean, lines))
+        render = DiffRender(lines, _reach(len(clean), tight, len(lines)), tight, asked)
         at = 0
         for file in files:
             render.verbatim(at, file.start)
@@ -59,6 +64,8 @@ class Diff:
         shown, cuts = cut_encoded(render.finished(), query)
         omissions = (*render.omissions(), *(replace(cut, ranges=()) for cut in cuts))
         written = "\n".join(shown)
+        if codes:
+            omissions += (Omission("colour codes", codes, "characters"),)
         if omissions and len(written) <= len(text) * _WORTH_IT:
             yield Compressed(written, self.name, False, omissions)
 

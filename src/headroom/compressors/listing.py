@@ -29,7 +29,7 @@ class Listing:
     content_type = "listing"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return 0.0 if reads_source(context) else sure_listing(sample.filled)
+        return 0.0 if reads_source(context) else sure_listing(sample.lines, sample.filled)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if rowcode.START in text or drawing.START in text:

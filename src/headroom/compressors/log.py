@@ -59,7 +59,7 @@ class LogCompressor:
     content_type = "log"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        lines = [line for line in sample.lines if line.strip()]
+        lines = sample.filled
         if len(lines) < 4 or heads_table(lines[0]):
             return 0.0
         if not any(map(log_header.looks_logged, (*lines[:3], *lines[3 :: max(1, len(lines) // _PROBES)]))):

@@ -66,7 +66,7 @@ class SmartCrusher:
         tight, target = 1.0, context.target
         while True:
             shortener = Shortener(context, context.path, tight)
-            short = shortener.value(value, "$")
+            short = shortener.document(value, None if tight == 1.0 else tight)
             if short is value and not shortener.too_long(document.longest):
                 return
             form = document if short is value else Document(short, document.lines, like=document)

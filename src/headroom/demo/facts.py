@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 _T = TypeVar("_T")
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\d+(?:\.\d+)+|\w+")  # a version or a decimal is one word
 _SPELLING = re.compile(r"[\s\"'\\]+")
 
 

@@ -11,8 +11,8 @@ from headroom.text.match_counts import is_count
 from headroom.text.ripgrep_json import is_ripgrep_json
 
 _MOST = 0.6
-_ENOUGH, _PROBES = 36, 12
-_PROBE = re.compile(r"[:\-][0-9]+[:\-]|[0-9]+[:\-]|:[0-9]+$")
+_ENOUGH, _PROBES, _LEAST_BARE = 36, 12, 8
+_PROBE = re.compile(r"[:\-][0-9]+[:\-]|[0-9]+[:\-]|:[0-9]+$|^[\w.@+-]*/[\w.@+/-]+:.")
 _MATCH = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:][^:]*?):[0-9]{1,9}:")
 # The colons of a log line's time are not a path's: "[10.30 16" ":49:06", "[12/Mar/2024" ":10:00:01".
 _HOUR_BEFORE, _MINUTES = re.compile(r"(?:^|\D)[0-9]{1,2}$"), re.compile(r":[0-9]{2}:[0-9]{2}(?![0-9])")
@@ -53,9 +53,13 @@ def _flat(lines: Sequence[str], asked: bool) -> float:
             # compilers and linters point at lines the same way; what they say is another compressor's
             diagnostics = sum(1 for line in lines if _DIAGNOSTIC.match(line))
             return 0.95 if diagnostics * 8 <= len(lines) else 0.6 if asked else 0.0
-    if asked and sum(1 for line in lines if _BARE.match(line)) >= _MOST * len(lines):
+    bare = [match[1] for line in lines if (match := _BARE.match(line))]
+    if asked and len(bare) >= _MOST * len(lines):
         return 0.8
-    return 0.0
+    # paths in folders that come back line after line
+    folders = sum("/" in path or "\\" in path for path in bare)
+    again = len(set(bare)) * 3 <= len(bare) * 2
+    return 0.8 if again and len(bare) >= _LEAST_BARE and folders * 10 >= len(lines) * 9 else 0.0
 
 
 def _is_clock(match: re.Match[str]) -> bool:

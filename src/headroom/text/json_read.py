@@ -15,6 +15,7 @@ _SHORT = 20  # items; a longer array of numbers is a series, of which parts may 
 _OPEN = frozenset((list, dict))
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][\w$-]*")
 quote = json.encoder.encode_basestring  # a string literal with as few escapes as possible
+_BLANKS = re.compile(r"\s*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -94,12 +95,35 @@ def read_lines(text: str) -> list[Any]:
     return list(items[::2])
 
 
+def read_stream(text: str) -> list[Any]:
+    """Objects or arrays one behind the other, each over as many lines as it takes. ValueError otherwise."""
+    items: list[Any] = []
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        if not items or text[at : at + 1] in ("{", "["):
+            try:
+                item, at = _DECODER.raw_decode(text, at)
+            except RecursionError as error:
+                raise ValueError("nested too deep") from error
+            items.append(item)
+            at = _BLANKS.match(text, at).end()  # type: ignore[union-attr]
+        else:
+            raise ValueError("not a stream of JSON documents")
+    if len(items) < 2:
+        raise ValueError("not a stream of JSON documents")
+    return items
+
+
 def read_any(text: str) -> tuple[Any, bool]:
-    """A document, and whether it was JSON Lines (then a list of its documents). ValueError for other text."""
+    """A document, and whether there were several (then a list of them). ValueError for other text."""
     try:
         return read_json(text), False
     except ValueError:
+        pass
+    try:
         return read_lines(text), True
+    except ValueError:
+        return read_stream(text.lstrip()), True
 
 
 def minified(value: Any, depth: int = 0) -> str:

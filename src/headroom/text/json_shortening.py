@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from headroom import marker
 from headroom.model import Context, Level, Omission
+from headroom.text.extracts import Extract, extracts, written
 from headroom.text.json_compact import Gap, Shown, inline
 from headroom.text.json_read import Pairs, path_step
 from headroom.text.json_statistics import is_measurement, standing_out, summary
@@ -20,6 +21,7 @@ _OWN_LINES, _OWN_SIZE = 20, 2000  # lines or characters from which it is tried a
 _DIGITS = re.compile(r"\d+")
 _DATED = re.compile(r"[12]\d{3}-\d\d-\d\d")
 _RARE = 0.05
+_HOLDERS = frozenset((str, list, dict))
 _NOISE = re.compile(r"(?:data:[\w/+.-]*;base64,)?[A-Za-z0-9+/=_-]+\s*\Z")
 _PLACES = 24  # of one kind of loss that are told one by one
 _PREVIEW = 5  # the part of a very long string that stays
@@ -47,7 +49,7 @@ class Limits:
 
 _LIMITS = {
     Level.BALANCED: Limits(
-        items=80, named=1000, item_share=0.05, rows=400, row_share=0.25, string=None, noise=60, looked_at=400
+        items=80, named=400, item_share=0.05, rows=400, row_share=0.25, string=None, noise=60, looked_at=400
     ),
     Level.AGGRESSIVE: Limits(
         items=24, named=24, item_share=0.0, rows=120, row_share=0.15, string=400, noise=16, looked_at=80, any_rows=True
@@ -68,6 +70,7 @@ class Shortener:
         self.context, self.root = context, root
         self.query = parse_query(context.query)
         self._losses: list[Omission] = []
+        self.extracts: dict[str, Extract] = {}
         self.plain: set[str] = set()  # strings that are no shorter in any type's form
 
     @property
@@ -80,6 +83,17 @@ class Shortener:
             sums[o.kind, o.unit] += o.count
         single = [o for o in self._losses if (o.kind, o.unit) not in many]
         return (*single, *(Omission(kind, sums[kind, unit], unit) for kind, unit in kinds if (kind, unit) in many))
+
+    def document(self, value: Any, share: float | None = None) -> Any:
+        """The whole document shortened. Its written texts are weighed together: passages of one result know each other."""
+        found: dict[str, str] = {}
+        for text, path in _long_texts(value, self.limits.looked_at):
+            found.setdefault(text, path)
+        texts = [text for text, prose in zip(found, written(list(found)), strict=True) if prose]
+        if texts:
+            made = extracts(texts, [found[text] for text in texts], self.context, share)
+            self.extracts = {text: one for text, one in zip(texts, made, strict=True) if one is not None}
+        return self.value(value, "$")
 
     def value(self, value: Any, path: str) -> Any:
         """The value with long strings and series shortened; the same object where nothing changed."""
@@ -202,6 +216,9 @@ class Shortener:
         """A long string: by the compressor of its own type, or its beginning with the length of the rest."""
         if _NOISE.match(value):
             return self._preview(value, self.limits.noise, path)
+        if (extract := self.extracts.get(value)) is not None:
+            self._losses += [replace(o, path=self._at(path)) for o in extract.omissions]
+            return Shown(extract.text) if "\n" in value else extract.text
         own = len(value) >= _OWN_SIZE or value.count("\n") >= _OWN_LINES or value[0] in "{[<"
         if own and value not in self.plain:
             nested = self.context.nested(value, path)
@@ -247,6 +264,21 @@ def _is_series(value: list[Any]) -> bool:
     """Whether a list holds measurements or the times of some, not names."""
     texts = [v for v in value if type(v) is str]
     return not texts or (len(texts) == len(value) and all(map(_DATED.match, texts)) and texts == sorted(texts))
+
+
+def _long_texts(value: Any, least: int) -> Iterator[tuple[str, str]]:
+    """The strings of at least so many characters with their paths, in document order."""
+    stack: list[tuple[Any, str]] = [(value, "$")]
+    while stack:
+        value, path = stack.pop()
+        kind = type(value)
+        if kind is str:
+            if len(value) >= least:
+                yield value, path
+        elif kind is list:
+            stack += [(v, f"{path}[{i}]") for i, v in enumerate(value) if type(v) in _HOLDERS][::-1]
+        elif kind is dict:
+            stack += [(v, path + path_step(k)) for k, v in value.items() if type(v) in _HOLDERS][::-1]
 
 
 def _is_short_series(value: list[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""JSON that isn't any more: cut off in the middle by a tool, or with the quotes inside its strings unescaped."""
+"""JSON that isn't any more: cut off in the middle by a tool, with unescaped quotes in strings, or printed otherwise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from headroom.text.envelopes import inner_texts, is_whole
+from headroom.text.literals import as_json
 
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[\[\]{}]|"')
 _MEMBER = re.compile(r'^([ \t]*"[^"\n]{1,120}": ?")(.*)("(?:,|\s*[}\]])?[ \t\r]*)$', re.MULTILINE)
@@ -28,6 +29,8 @@ class MendedJson:
 
 def mend_json(text: str) -> MendedJson | None:
     """What can be read of a broken JSON text, None where nothing is broken or less than half is left. Linear."""
+    if (printed := as_json(text)) is not None:
+        return MendedJson(printed, "", "a printed value, told as JSON")
     if len(text) < _MIN_CHARS or text[:1] not in ("{", "["):
         return None
     document, quotes = _escaped(text)

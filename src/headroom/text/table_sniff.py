@@ -27,6 +27,9 @@ _LISTED = (
 )
 _NAME = re.compile(r"(?=.*\w)[^\s\"'`{}<>|,;()\[\]=:]{1,80}(?:==[^\s=]{1,40})?")
 _HEADED = re.compile(r"[^\s:()\[\]{}<>\"'`,;=|*]+:")
+# One look for all: most texts are no listing of any kind.
+_ANY_LISTED = re.compile("|".join(pattern.pattern for pattern, _ in _LISTED))
+_LEAST_LISTED = min(share for _, share in _LISTED)
 _LOOKED_AT = 40
 _DATA_FILE = re.compile(r"\.(?:csv|tsv|tab|psv|txt|log|out|md)\b", re.IGNORECASE)
 
@@ -36,13 +39,12 @@ def reads_source(context: Context) -> bool:
     return context.intent is Intent.READ and not _DATA_FILE.search(context.call.path or context.call.command or ".txt")
 
 
-def sure_table(lines: Sequence[str]) -> float:
+def sure_table(filled: Sequence[str]) -> float:
     """Delimited fields, rows between bars, or cells under one another below titles or in clear gutters."""
-    filled = [line for line in lines if line.strip()]
     if len(filled) < 4:
         return 0.0
-    filled = filled[:6] + [filled[i] for i in spread(len(filled) - 6, _LOOKED_AT) if i > 5]
-    barred = max(sum(line.count("|") >= 2 for line in filled), sum(map(_boxed, filled)))
+    filled = [*filled[:6], *(filled[i] for i in spread(len(filled) - 6, _LOOKED_AT) if i > 5)]
+    barred = max(sum([line.count("|") >= 2 for line in filled]), sum(map(_boxed, filled)))
     if barred >= 0.5 * len(filled):
         return 0.9 if barred >= 0.8 * len(filled) else 0.7
     return max(_sure_delimited(filled), _sure_aligned(filled))
@@ -103,38 +105,45 @@ def _sure_gutters(lines: Sequence[str]) -> float:
     return (0.74 if gutters > 5 and len(rows) >= 20 else 0.65) if steady and gutters >= 2 else 0.0
 
 
-def sure_listing(lines: Sequence[str]) -> float:
-    """Drawn trees, `ls -l` rows, git status, diffstat, du, or bare paths."""
-    filled = [line for line in lines if line.strip()]
+def sure_listing(lines: Sequence[str], filled: Sequence[str]) -> float:
+    """Drawn trees, `ls -l` rows, git status, diffstat, du, or bare paths; `filled` are the lines that aren't blank."""
     if len(filled) < 6:
         return 0.0
     filled = [filled[i] for i in spread(len(filled), _LOOKED_AT)]
-    for pattern, share in _LISTED:
-        if sum(pattern.match(line) is not None for line in filled) >= share * len(filled):
-            return 0.95
-    ends = [line.rsplit(None, 1)[-1] for line in filled]
-    words = Counter(len(line.split()) for line in filled).most_common(1)[0]
-    if 1 < words[0] <= 4 and words[1] >= 0.9 * len(filled) and sum("/" in end for end in ends) >= 0.9 * len(filled):
-        return 0.8
-    bare = sum(_PATH_CHARS.fullmatch(line) is not None for line in filled)
-    if bare >= 0.9 * len(filled) and sum("/" in line for line in filled) >= 0.5 * len(filled):
+    if sum(map(bool, map(_ANY_LISTED.match, filled))) >= _LEAST_LISTED * len(filled):
+        for pattern, share in _LISTED:
+            if sum(map(bool, map(pattern.match, filled))) >= share * len(filled):
+                return 0.95
+    slashed = [line for line in filled if "/" in line]
+    if len(slashed) >= 0.9 * len(filled):
+        words = Counter([len(line.split()) for line in filled]).most_common(1)[0]
+        ends = sum(["/" in line.rsplit(None, 1)[-1] for line in slashed])
+        if 1 < words[0] <= 4 and words[1] >= 0.9 * len(filled) and ends >= 0.9 * len(filled):
+            return 0.8
+    bare = sum(map(bool, map(_PATH_CHARS.fullmatch, filled)))
+    if bare >= 0.9 * len(filled) and len(slashed) >= 0.5 * len(filled):
         return 0.9
-    if sum(_NAME.fullmatch(line) is not None for line in filled) >= 0.95 * len(filled) and lines.count("") < 2:
+    if sum(map(bool, map(_NAME.fullmatch, filled))) >= 0.95 * len(filled) and lines.count("") < 2:
         return 0.74
-    headed = sum(_HEADED.fullmatch(line) is not None for line in lines)
+    headed = sum([_HEADED.fullmatch(line) is not None for line in lines if line[-1:] == ":"])
+    if headed < 2:
+        return 0.0
     after_blank = sum(_HEADED.fullmatch(b) is not None for a, b in pairwise(lines) if not a)
-    named = bare + sum(_HEADED.fullmatch(line) is not None for line in filled)
+    named = bare + sum(map(bool, map(_HEADED.fullmatch, filled)))
     return 0.9 if headed > 1 and named >= 0.8 * len(filled) and after_blank >= 0.8 * lines.count("") - 1 else 0.0
 
 
-def sure_records(lines: Sequence[str]) -> float:
+def sure_records(filled: Sequence[str]) -> float:
     """Lines of keys and values in which the same keys come back."""
-    filled = [line for line in lines if line.strip()]
     if len(filled) < 12:
         return 0.0
-    keys = Counter(m[0] for line in filled if (m := _KEYED.match(line)))
-    back = sum(n for n in keys.values() if n >= 2)
-    opened = sum(_OPENER.match(line) is not None for line in filled) >= 3
+    keys = Counter([found[0] for found in map(_KEYED.match, filled) if found])
+    if len(keys) < 3:
+        return 0.0
+    back = sum([n for n in keys.values() if n >= 2])
+    if back < 0.15 * len(filled):
+        return 0.0
+    opened = sum(map(bool, map(_OPENER.match, filled))) >= 3
     if back >= (0.15 if opened else 0.6) * len(filled) and len(keys) >= 3:
         return 0.9 if opened else 0.7
     return 0.0

@@ -26,9 +26,9 @@ class Screen:
     hidden: int
 
 
-def without_styles(line: str) -> str:
-    """A line without colours and other sequences that move nothing."""
-    return _STYLE.sub("", line) if "\x1b" in line else line
+def without_styles(text: str) -> str:
+    """A text without colours and other sequences that move nothing."""
+    return _STYLE.sub("", text) if "\x1b" in text else text
 
 
 def has_controls(text: str) -> bool:
