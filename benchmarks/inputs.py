@@ -6,14 +6,16 @@ import ast
 import csv
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from headroom.demo import programs, repository
 from headroom.demo.facts import Fact, spread
-from headroom.demo.payloads import LIBRARY, MAKERS, Payload, UnavailableError, chosen, make, output
+from headroom.demo.payloads import LIBRARY, MAKERS, Payload, UnavailableError, changed, chosen, make, output
 from headroom.model import Level
 
 QUESTION = "Look into this output and tell me what matters."
@@ -84,6 +86,38 @@ def _tables(folder: Path) -> list[Payload]:
     return [
         Payload(name, text, chosen("what does a row say?", text.split("\n")[1:]), shell) for name, text, shell in texts
     ]
+
+
+def _diffs(folder: Path) -> list[Payload]:
+    place = folder / "diffs"
+    place.mkdir()
+    root = repository.made(place, output)
+    commands = [["git", "diff", f"HEAD~{n + 1}", f"HEAD~{n}"] for n in range(3)]
+    commands += [
+        ["git", "diff", "HEAD~3", "HEAD"],
+        ["git", "show", "HEAD~1"],
+        ["git", "log", "-p", "-3", "--", "*r.py"],
+    ]
+    texts = [(" ".join(command), output(command, root)) for command in commands]
+    return [Payload(name, text, changed(text), name) for name, text in texts]
+
+
+def _logs(folder: Path) -> list[Payload]:
+    place = folder / "json-log"
+    place.mkdir()
+    texts = [("JSON log", output([sys.executable, *programs.write_indexer(place, LIBRARY, programs.JSON)], place))]
+    for file in (Path("/var/log/dpkg.log"), Path("/var/log/alternatives.log"), Path("/var/log/bootstrap.log")):
+        if os.access(file, os.R_OK) and 2_000 < file.stat().st_size < _LARGEST:
+            texts.append((file.name, file.read_text("utf-8", "replace")))
+    return [Payload(name, text, chosen("what happened?", _events(text)), f"cat {name}") for name, text in texts]
+
+
+def _events(text: str) -> list[str]:
+    """First and last line, errors and warnings, and the first line of every kind: those whose first words are alike."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    kinds = {tuple(re.findall(r"(?<!\S)[a-z-]+(?!\S)", line)[:1]): line for line in reversed(lines)}
+    grave = [line for line in lines if re.search(r"\b(ERROR|WARNING|WARN|FATAL)\b", line)]
+    return [lines[0], *grave, *kinds.values(), lines[-1]]
 
 
 def _json(folder: Path) -> list[Payload]:
@@ -169,6 +203,8 @@ def _declared(text: str) -> tuple[Fact, ...]:
 _MORE: dict[str, list[Callable[[Path], list[Payload]]]] = {
     "search": [_searches],
     "listings": [_listings],
+    "diffs": [_diffs],
+    "logs": [_logs],
     "tables": [_tables],
     "json": [_json],
     "builds and tests": [_builds],

@@ -75,6 +75,8 @@ def main() -> None:
             result = compress(messages, model="gpt-4o", **job["options"])
             seconds = time.perf_counter() - started
             text = text_of(result.messages[-1]["content"])
+            # A package that reports its failures block by block is taken at its word.
+            error = getattr(result.blocks[-1], "detail", "") if getattr(result, "blocks", ()) else ""
         except Exception as failure:  # what fails is a row of the report
             seconds, error = time.perf_counter() - started, repr(failure)[:300]
         answer({"seconds": seconds, "peak_mib": peak_mib(), "error": error, "text": text})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from hypothesis import given
@@ -32,21 +33,21 @@ def test_second_read_refers_to_the_first() -> None:
     assert "value_30 = compute" in first.text
     assert "value_30 = changed()" in second.text
     assert "[… 30 lines (1–30): same as lines 1–30 of tool result 1 (Read: src/steps.py) …]" in second.text
-    assert "[… 29 lines (32–60): same as lines 32–60 of tool result 1 (Read: src/steps.py) …]" in second.text
+    assert "[… 29 lines (32–60): same as lines 32–60 of tool result 1 …]" in second.text
 
 
 def test_what_the_model_wrote_itself_is_referred_to() -> None:
     call = ToolCall("Write", "", "", "src/steps.py")
     written = Block("\n".join(FILE), (0,), Role.CALL, call)
     _, read = compress_blocks([written, result(numbered(FILE))], Options(), MemoryStore())
-    assert "same as lines 1–60 of your call Write: src/steps.py" in read.text
+    assert "same as lines 1–60 of your Write call (Write: src/steps.py)" in read.text
 
 
 def test_hidden_lines_are_not_referred_to() -> None:
     seen = Conversation()
     shown = "\n".join([*FILE[:5], marker.omitted(50, "lines", ((6, 55),)), *FILE[55:]])
     seen.add(result(FILE), shown)
-    found = seen.repeats_in(FILE)
+    found = seen.repeats_in("\n".join(FILE), FILE)
     assert [(r.start, r.end) for r in found] == [(0, 5), (55, 60)]
 
 
@@ -65,9 +66,26 @@ def test_references_are_exact(first: list[str], second: list[str]) -> None:
     seen.add(result(first), "\n".join(first))
     out: list[str] = []
     at = 0
-    for repeat in seen.repeats_in(second):
+    for repeat in seen.repeats_in("\n".join(second), second):
         text = seen.reference(repeat, 0)
         a, b = map(int, re.search(r"same as lines (\d+)–(\d+)", text).groups())  # type: ignore[union-attr]
         out += [*second[at : repeat.start], *first[a - 1 : b]]
         at = repeat.end
     assert [*out, *second[at:]] == second
+
+
+def test_lines_inside_an_envelope_are_referred_to() -> None:
+    def wrapped(lines: list[str]) -> Block:
+        return Block(json.dumps({"type": "text", "text": "\n".join(lines)}), (0,), Role.TOOL, ToolCall("snapshot"))
+
+    first, second = compress_blocks([wrapped(FILE), wrapped(["new first line", *FILE[1:]])], Options(), MemoryStore())
+    assert first.text == first.block.text
+    text = json.loads(second.text)["text"]
+    assert text.startswith("new first line\n[… 59 lines (2–60): same as lines 2–60 of tool result 1 (snapshot) …]\n")
+    assert 'path="$.text"' in text
+
+
+def test_one_long_line_again() -> None:
+    line = json.dumps([{"value": f"cell {i} of the only row", "n": i * i} for i in range(40)])
+    _, second = compress_blocks([result([line]), result([line])], Options(), MemoryStore())
+    assert second.text.startswith("[… 1 line (1): same as line 1 of tool result 1")

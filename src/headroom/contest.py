@@ -64,14 +64,16 @@ def unchanged(content_type: str, tokens: int, tried: tuple[Tried, ...] = (), sur
 
 def chosen(content_type: str, before: int, form: Compressed, tried: tuple[Tried, ...]) -> Choice:
     """The choice of a form put together from others, or to leave the text as it is where that is no smaller."""
-    after = _cost(form)
+    after = cost(form)
     if after >= before:
         return unchanged(content_type, before, tried)
     return Choice(content_type, before, after, form, tried)
 
 
-def _cost(form: Compressed) -> int:
-    return count_tokens(form.text) + (0 if form.lossless else FOOTER_TOKENS)
+def cost(form: Compressed) -> int:
+    """What a form costs in tokens, with the closing line that a lossy one gets."""
+    closing = 0 if form.lossless or marker.has_footer(form.text) else FOOTER_TOKENS
+    return count_tokens(form.text) + closing
 
 
 def _beats(one: Choice, other: Choice) -> bool:
@@ -148,10 +150,10 @@ def _candidates(
         for form in compressor.compress(text, context):
             if context.level is Level.LOSSLESS and not form.lossless:
                 continue
-            cost = _cost(form)
-            tried = (Tried(form.compressor, score, cost, form.lossless),)
-            fits = cost < tokens
-            yield Choice(content_type, tokens, cost if fits else tokens, form if fits else None, tried, sure)
+            after = cost(form)
+            tried = (Tried(form.compressor, score, after, form.lossless),)
+            fits = after < tokens
+            yield Choice(content_type, tokens, after if fits else tokens, form if fits else None, tried, sure)
 
 
 def _bare(lines: list[str], run: Run) -> str:

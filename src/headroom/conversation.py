@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 from headroom.marker import repeats
 from headroom.model import Block, Role, ToolCall
+from headroom.text.envelopes import view
 from headroom.text.lines import split_lines
 from headroom.text.numbering import address_offset, runs_of
 
 _DIGIT_FIRST = re.compile(r"\s{0,11}\d")
-_MIN_LINES, _MIN_CHARS, _SEED_CHARS, _MOST_BACK, _LABEL = 3, 240, 8, 200, 72
+_MIN_LINES, _MIN_CHARS, _MIN_LONG_CHARS, _SEED_CHARS, _MOST_BACK = 3, 240, 480, 8, 200
+_LABEL, _PATH_PARTS = 48, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class _Shown:
     lines: list[str | None]
     offset: int
     name: str
+    label: str
 
 
 @dataclass(slots=True)
@@ -55,23 +58,24 @@ class Conversation:
             self._pending.append((block, shown))  # indexed only when a later result asks
 
     def _index_lines(self, block: Block, shown: str) -> None:
-        raw = split_lines(block.text)
-        bare: list[str | None] = list(bare_lines(block.text, raw))
+        text, _ = view(block.text)
+        raw = split_lines(text)
+        bare: list[str | None] = list(bare_lines(text, raw))
         if shown != block.text:
-            visible = split_lines(shown)
-            seen = {*visible, *bare_lines(shown, visible)}
+            seen_text, _ = view(shown)
+            visible = split_lines(seen_text)
+            seen = {*visible, *bare_lines(seen_text, visible)}
             bare = [line if line in seen or raw[i] in seen else None for i, line in enumerate(bare)]
-        self._shown.append(_Shown(bare, address_offset(block.text, raw), self._name(block)))
+        self._shown.append(_Shown(bare, address_offset(text, raw), self._name(block), _label(block.call)))
         self._starts.append(self._lines)
         self._index.update(zip(bare, range(self._lines, self._lines + len(bare)), strict=True))
         self._lines += len(bare)
 
     def _name(self, block: Block) -> str:
-        label = _label(block.call)
         if block.role is Role.CALL:
-            return f"your call {label}"
+            return f"your {block.call.name} call"
         self._results += 1
-        return f"tool result {self._results}" + (f" ({label})" if label else "")
+        return f"tool result {self._results}"
 
     def repeats_in(self, text: str, lines: list[str]) -> list[Repeat]:
         """Maximal runs of lines that an earlier result shows, long enough to be worth a reference, in order."""
@@ -87,7 +91,7 @@ class Conversation:
             if place is None or i < passed or len(bare[i]) < _SEED_CHARS:
                 continue
             run = self._extend(bare, i, place, done)
-            if run.end - run.start >= _MIN_LINES and sum(map(len, bare[run.start : run.end])) >= _MIN_CHARS:
+            if _worth_it(bare, run):
                 found.append(run)
                 done = run.end
             passed = run.end
@@ -106,13 +110,24 @@ class Conversation:
             end, ahead = end + 1, ahead + 1
         return Repeat(start, end, source, back)
 
-    def reference(self, repeat: Repeat, offset: int) -> str:
-        """The marker that stands for repeated lines; `offset` turns positions into the numbers the reader sees."""
+    def reference(self, repeat: Repeat, offset: int, in_full: bool = True) -> str:
+        """The marker that stands for repeated lines; `offset` turns positions into the numbers the reader sees.
+
+        The first reference to a source says `in_full` what that was, later ones in the same text only which.
+        """
         source = self._shown[repeat.source]
         first = repeat.source_start + 1 + source.offset
         last = first + repeat.end - repeat.start - 1
         here = (repeat.start + 1 + offset, repeat.end + offset)
-        return repeats(repeat.end - repeat.start, (here,), f"lines {first}–{last} of {source.name}")
+        where = f"line {first}" if first == last else f"lines {first}–{last}"
+        name = f"{source.name} ({source.label})" if in_full and source.label else source.name
+        return repeats(repeat.end - repeat.start, (here,), f"{where} of {name}")
+
+
+def _worth_it(bare: list[str], run: Repeat) -> bool:
+    """Some lines of some length, or one that is long."""
+    size = sum(map(len, bare[run.start : run.end]))
+    return size >= (_MIN_CHARS if run.end - run.start >= _MIN_LINES else _MIN_LONG_CHARS)
 
 
 def bare_lines(text: str, lines: list[str]) -> list[str]:
@@ -130,7 +145,8 @@ def bare_lines(text: str, lines: list[str]) -> list[str]:
 
 
 def _label(call: ToolCall) -> str:
-    what = " ".join((call.command or call.path).split())
+    """What a call was, short: its name and the command, or the end of the path."""
+    what = " ".join(call.command.split()) or "/".join(call.path.split("/")[-_PATH_PARTS:])
     if len(what) > _LABEL:
         what = what[: _LABEL - 1] + "…"
     return f"{call.name}: {what}" if what and call.name else what or call.name

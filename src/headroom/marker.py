@@ -44,10 +44,15 @@ def repeats(count: int, ranges: Sequence[tuple[int, int]], source: str) -> str:
     return f"[… {plural(count, 'lines')} ({', '.join(span(a, b) for a, b in ranges)}): same as {source} …]"
 
 
-def footer(id: str, path: str = "") -> str:
-    """The block's closing line: the original is intact, its id, the call that returns parts of it."""
+def footer(id: str, path: str = "", brief: bool = False) -> str:
+    """The block's closing line: the original is intact, its id, the call that returns parts of it.
+
+    The brief form names no call: for blocks that leave out only what stands elsewhere in the conversation.
+    """
     inside = f', path="{path}"' if path else ""
-    return f'{_FOOTER_START}original kept; {RETRIEVE_TOOL}(id="{id}"{inside}, lines="A-B" or query="words") shows any part]'
+    if brief:
+        return f'{_FOOTER_START}original kept, id="{id}"{inside}]'
+    return f'{_FOOTER_START}original kept, {RETRIEVE_TOOL}(id="{id}"{inside}, lines= or query=)]'
 
 
 def shift_lines(text: str, by: int) -> str:

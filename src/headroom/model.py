@@ -96,6 +96,9 @@ class Compressed:
     omissions: tuple[Omission, ...] = ()
 
 
+# The kind of omission that takes nothing from the reader: the lines stand elsewhere in the conversation.
+SHOWN_EARLIER = "lines an earlier result shows"
+
 Nested = Callable[[str, str], "Compressed | None"]
 
 

@@ -126,7 +126,7 @@ def _accepted(block: Block, choice: Choice, before: int, id: str) -> Outcome:
     best = choice.compressed
     if best is None:
         return _untouched(block, before, Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR, choice)
-    text = best.text if best.lossless or marker.has_footer(best.text) else closed(best.text, id)
+    text = best.text if best.lossless or marker.has_footer(best.text) else closed(best, id)
     after = choice.tokens_after
     if before - after < _MIN_GAIN_TOKENS:
         return _untouched(block, before, Reason.NOT_SMALLER, choice)

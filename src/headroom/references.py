@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headroom import marker
-from headroom.contest import FOOTER_TOKENS, Choice
+from headroom.contest import Choice, cost
 from headroom.conversation import Conversation, Repeat
-from headroom.model import Compressed, Context, Level, Omission
-from headroom.router import route
+from headroom.model import SHOWN_EARLIER, Compressed, Context, Level, Omission
+from headroom.router import rewrapped, route
+from headroom.text.envelopes import view
 from headroom.text.lines import split_lines
 from headroom.text.numbering import address_offset
-from headroom.tokens import count_tokens
 
 _MIN_PART_CHARS = 600
 _NAME = "repeats"
@@ -24,16 +24,18 @@ def with_references(text: str, choice: Choice, context: Context, preceding: Conv
     """The choice, or the form with references where that is smaller."""
     if context.level is Level.LOSSLESS or marker.looks_marked(text):
         return choice
-    lines = split_lines(text)
-    repeats = preceding.repeats_in(text, lines)
+    body, envelope = view(text)
+    lines = split_lines(body)
+    repeats = preceding.repeats_in(body, lines)
     if not repeats:
         return choice
-    form = _referring(text, lines, repeats, context, preceding)
-    cost = count_tokens(form.text) + FOOTER_TOKENS
-    best = choice.compressed
-    if cost >= (choice.tokens_before if best is None else choice.tokens_after):
+    form = _referring(body, lines, repeats, context, preceding)
+    if envelope is not None:
+        form = rewrapped(text, [(envelope, form)], True, context)
+    after = cost(form)
+    if after >= choice.tokens_after:
         return choice
-    return replace(choice, compressed=form, tokens_after=cost)
+    return replace(choice, compressed=form, tokens_after=after)
 
 
 def _referring(
@@ -44,6 +46,7 @@ def _referring(
     out: list[str] = []
     omissions: list[Omission] = []
     names = {_NAME}
+    named: set[int] = set()
     at = 0
     for repeat in (*repeats, Repeat(len(lines), len(lines), 0, 0)):
         if repeat.start > at:
@@ -56,8 +59,9 @@ def _referring(
                 names.add(best.compressor)
                 omissions += (replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) for o in best.omissions)
         if repeat.end > repeat.start:
-            out.append(preceding.reference(repeat, offset))
+            out.append(preceding.reference(repeat, offset, repeat.source not in named))
+            named.add(repeat.source)
             span = (repeat.start + 1 + offset, repeat.end + offset)
-            omissions.append(Omission("lines an earlier result shows", repeat.end - repeat.start, "lines", (span,)))
+            omissions.append(Omission(SHOWN_EARLIER, repeat.end - repeat.start, "lines", (span,)))
         at = repeat.end
     return Compressed("\n".join(out), "+".join(sorted(names)), False, tuple(omissions))

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from headroom import marker
 from headroom.contest import MIN_CHARS, Choice, Tried, chosen, compete, moved, unchanged
-from headroom.model import Compressed, Context, Nested, Omission
+from headroom.model import SHOWN_EARLIER, Compressed, Context, Nested, Omission
 from headroom.text.envelopes import Inner, inner_texts, literal_like
 from headroom.text.lines import split_lines
 from headroom.text.mend_json import MendedJson, mend_json
@@ -113,10 +113,10 @@ def _envelope(text: str, inner: list[Inner], context: Context, depth: int, befor
             forms.append((replace(one, path=path), choice.compressed))
     if not forms:
         return unchanged("envelope", before, tuple(tried))
-    return chosen("envelope", before, _rewrapped(text, forms, len(inner) == 1, context), tuple(tried))
+    return chosen("envelope", before, rewrapped(text, forms, len(inner) == 1, context), tuple(tried))
 
 
-def _rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, context: Context) -> Compressed:
+def rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, context: Context) -> Compressed:
     """The JSON text with those literals replaced; the closing line goes inside the last one that left something out."""
     last = max((i for i, (_, form) in enumerate(forms) if not form.lossless), default=-1)
     out: list[str] = []
@@ -125,7 +125,7 @@ def _rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, c
     for i, (one, form) in enumerate(forms):
         written = form.text if single else marker.place(form.text, one.path)
         if i == last and not marker.has_footer(written):
-            written = closed(written, context.id, one.path if single else "")
+            written = closed(replace(form, text=written), context.id, one.path if single else "")
         omissions += (replace(o, path=o.path or one.path) for o in form.omissions)
         out += (text[at : one.start], literal_like(text[one.start : one.end], written))
         at = one.end
@@ -134,6 +134,7 @@ def _rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, c
     return Compressed("".join(out), names, all(form.lossless for _, form in forms), tuple(omissions))
 
 
-def closed(text: str, id: str, path: str = "") -> str:
-    """A lossy form with its closing line."""
-    return f"{text.rstrip()}\n{marker.footer(id, path)}"
+def closed(form: Compressed, id: str, path: str = "") -> str:
+    """The text of a lossy form with its closing line."""
+    brief = all(o.kind == SHOWN_EARLIER for o in form.omissions)
+    return f"{form.text.rstrip()}\n{marker.footer(id, path, brief)}"

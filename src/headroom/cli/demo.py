@@ -98,6 +98,8 @@ def _fetched(rows: list[Row], store: SQLiteStore) -> dict[str, Any] | None:
 
 
 def _form(row: Row) -> str:
+    if row.result.report.detail:
+        return "failed"
     if row.result.id is None:
         return "untouched"
     return "lossless" if row.result.report.lossless else "extract"
@@ -123,6 +125,8 @@ def _print_end(rows: list[Row], skipped: dict[str, str], fetched: dict[str, Any]
     total = f"{'total':<21}{before:>8,}{after:>8,}{1 - after / max(before, 1):>7.0%}  {kept:>10}  {'':<10}{seconds}"
     click.secho(total, bold=True)
     for row in rows:
+        if row.result.report.detail:
+            click.secho(f"  {row.payload.name} left as it was: {row.result.report.detail}", fg="red")
         for fact in row.lost[:_SHOWN]:
             click.secho(
                 f"  not visible in {row.payload.name}: {' '.join(' / '.join(fact.answers).split())[:70]}", fg="red"

@@ -89,7 +89,8 @@ class _Rendering:
         """Cuts lines that enumerate very many links (who liked it, all tags) to both ends and what was asked for."""
         cut = 0
         for i, b in enumerate(self.page.blocks):
-            if len(b.links) > _MASS and b.linked * 2 >= b.size:
+            # Links with a line each are a list, and on an index page they are its matter.
+            if len(b.links) > _MASS and b.linked * 2 >= b.size and b.text.count("\n") * 2 < len(b.links):
                 pieces = link_pieces(b.text)
                 kept = _asked(self.query, [with_links(piece, [], frozenset()) for piece in pieces])
                 kept |= {*range(_MASS // 3), *range(len(pieces) - _CROWD, len(pieces))}

@@ -66,7 +66,10 @@ def _named(lines: Sequence[str]) -> Iterator[str]:
         return
     body = lines[:end]
     headed = any(line.endswith(":") for line in body) and "" in body
-    coded = name_lists.encode_directories(body) if headed else name_lists.encode_names(body)
+    if headed:
+        coded = name_lists.encode_directories(body)
+    else:  # paths are factored where the list is long, and quoted where it is short
+        coded = None if any("/" in line for line in body) else name_lists.encode_names(body)
     if coded:
         yield from coded
         yield from lines[end:]

@@ -11,7 +11,9 @@ from headroom.marker import omitted, omitted_among, plural, ranges_of
 from headroom.model import Compressed, Context, Level, Omission
 from headroom.text import log_header, patterns, templates
 from headroom.text.access import request, request_slots
+from headroom.text.build_signs import mostly_built
 from headroom.text.log_header import Header
+from headroom.text.outcomes import without_times
 from headroom.text.query import parse_query
 from headroom.text.regions import heads_table
 from headroom.text.slots import Slot, Variant, asks_for_extremes, describe, host_slot, slots
@@ -23,7 +25,7 @@ _RARE_KIND, _NOTABLE_PER_KIND, _ASKED_KINDS, _SERIOUS_VARIANTS = 3, 3, 5, 12
 _MAX_VALUES, _VALUES_WIDTH, _LONGEST_LINE, _LINE_HEAD = 8, 260, 4_000, 2_000
 _EXTRA_SHARE = {Level.BALANCED: 0.03, Level.AGGRESSIVE: 0.01}
 _CHARS_PER_TOKEN = 3
-_PROBES, _SNIFFED = 6, 40
+_PROBES, _SNIFFED, _TIMED_BUILD = 6, 40, 0.6
 _SMALL, _SMALL_GAIN, _GAIN, _MOST_SHAPES = 40, 0.7, 0.92, 60_000
 
 
@@ -69,6 +71,8 @@ class LogCompressor:
         share = sum(logged) / len(lines)
         if share < 0.5 and share > 0.1 and logged[0]:  # a few records with long stack traces
             share += sum(FRAME.match(line) is not None for line in lines) / len(lines)
+        if share > 0.5 and (plain := without_times(lines)) is not lines and mostly_built(plain):
+            return _TIMED_BUILD
         return 0.95 if share > 0.8 else 0.8 if share > 0.6 else 0.55 if share > 0.5 else 0.0
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from headroom.interfaces import Sample
@@ -11,6 +11,7 @@ from headroom.marker import plural
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.text.encoded import cut_encoded, wrapped_base64
 from headroom.text.folding import KEPT, Plan, Why, render, short
+from headroom.text.progress import progress_runs, shows_progress
 from headroom.text.query import parse_query
 from headroom.text.repeats import adjacent_repeats, fold_repeats, repeated_blocks, unfold_repeats
 from headroom.text.terminal import has_controls, resolve
@@ -18,6 +19,7 @@ from headroom.text.terminal import has_controls, resolve
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{160}")
 _BASE64_LINE = re.compile(r"[A-Za-z0-9+/]{60,120}={0,2}\r?$")
 _LONG, _WIDE = 2_000, 400
+_TELLING, _MANY, _DISTINCT_SHARE = 12, 20, 0.7
 
 
 class Noise:
@@ -35,8 +37,10 @@ class Noise:
             return 0.6
         if sum(1 for line in lines if _BASE64_LINE.match(line)) >= 5 or has_controls("\n".join(lines)):
             return 0.6
+        if shows_progress(lines):
+            return 0.6
         same = sum(1 for a, b in pairwise(lines) if a == b)
-        return 0.55 if same >= 3 and len(lines) >= 8 else 0.0
+        return 0.55 if (same >= 3 and len(lines) >= 8) or _repeats_itself(lines) else 0.0
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         folded = fold_repeats(text)
@@ -70,6 +74,9 @@ class Noise:
 
     def _plan(self, lines: list[str]) -> Plan:
         plan = Plan([KEPT] * len(lines))
+        for start, end in progress_runs(lines):
+            reason = plan.reason(Why("states of progress", "earlier states of the line below"))
+            plan.of[start:end] = [reason] * (end - start)
         for run in adjacent_repeats(lines):
             size = run.start - run.source
             what = "the line above again" if size == 1 else f"the {plural(size, 'lines')} above again"
@@ -92,6 +99,12 @@ class Noise:
 
     def same(self, decoded: str, original: str) -> bool:
         return decoded == original
+
+
+def _repeats_itself(lines: Sequence[str]) -> bool:
+    """Whether many of the lines stand there more than once."""
+    telling = [line for line in lines if len(line) >= _TELLING]
+    return len(telling) >= _MANY and len(set(telling)) <= len(telling) * _DISTINCT_SHARE
 
 
 def _longest(sample: Sample) -> int:

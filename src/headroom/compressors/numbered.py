@@ -10,7 +10,7 @@ from headroom.model import Compressed, Context
 from headroom.text.lines import split_lines
 from headroom.text.numbering import Run, numbered_runs, prefixes, runs_of
 
-_HEADER = "[line numbers are shown on the first line and on every tenth]"
+_HEADER = "[line numbers: first and every 10th]"
 _EVERY, _MIN_LINES = 10, 8
 # An agent that asks for numbers itself quotes them: those stay.
 _ASKED_FOR = re.compile(r"\bnl\b|\bcat\s+-\w*n")

@@ -82,10 +82,14 @@ def git_log(folder: Path) -> Payload:
 def git_diff(folder: Path) -> Payload:
     """A change of several files."""
     text, whose = changes(folder, output)
-    changed = re.findall(r"^[+-](?![+-]{2}[ ])(.*\w.*)$", text, re.M)
-    facts = chosen("which file changed?", re.findall(r"^\+\+\+ b/(.+)$", text, re.M))
-    facts += chosen("what does a changed line say?", changed)
-    return Payload(f"git diff, {whose}", text, facts, "git diff")
+    return Payload(f"git diff, {whose}", text, changed(text), "git diff")
+
+
+def changed(text: str) -> tuple[Fact, ...]:
+    """Files and lines that a diff changes."""
+    lines = re.findall(r"^[+-](?![+-]{2}[ ])(.*\w.*)$", text, re.M)
+    files = re.findall(r"^\+\+\+ b/(.+)$", text, re.M)
+    return chosen("which file changed?", files) + chosen("what does a changed line say?", lines)
 
 
 def grep(folder: Path) -> Payload:

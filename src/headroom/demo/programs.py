@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+JSON = '{"time": "%(asctime)s", "level": "%(levelname)s", "logger": "%(name)s", "message": "%(message)s"}'
+
 _INDEXER = '''\
 """Parses Python files and logs what it does."""
 import ast, logging, pathlib, sys, time
 
-logging.basicConfig(stream=sys.stdout, level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+library, queue, form = sys.argv[1:]
+logging.basicConfig(stream=sys.stdout, level=logging.DEBUG, format=form)
 log = logging.getLogger("indexer")
-library, queue = map(pathlib.Path, sys.argv[1:])
+library, queue = pathlib.Path(library), pathlib.Path(queue)
 files = sorted(library.glob("*.py")) + sorted(library.glob("[a-h]*/*.py"))
 files = files[:300] + sorted(queue.glob("*.py")) + files[300:330]
 log.info("indexing %d files", len(files))
@@ -73,13 +77,13 @@ _SKU = "    def test_sku_{n:03}(self):\n        self.assertEqual(parse_sku('book
 _TOTAL = "    def test_total_of_{n:03}(self):\n        self.assertEqual(total(['1.50'] * {n}), Decimal('1.5') * {n})\n"
 
 
-def write_indexer(folder: Path, library: Path) -> list[str]:
+def write_indexer(folder: Path, library: Path, form: str = PLAIN) -> list[str]:
     """A program that logs each file it parses, one of which can't be parsed; its command line."""
     queue = folder / "queue"
     queue.mkdir()
     (queue / "broken_0417.py").write_text("def handler(event:\n    return event['id']\n")
     (folder / "indexer.py").write_text(_INDEXER)
-    return [str(folder / "indexer.py"), str(library), str(queue)]
+    return [str(folder / "indexer.py"), str(library), str(queue), form]
 
 
 def write_tests(folder: Path) -> None:

@@ -21,7 +21,7 @@ Run = Callable[..., str]
 def history(folder: Path, run: Run) -> tuple[str, str]:
     """`git log --stat`, and whose history it is."""
     clone = _clone(run)
-    return run(_LOG, clone or _made(folder, run)), "this clone" if clone else "made here"
+    return run(_LOG, clone or made(folder, run)), "this clone" if clone else "made here"
 
 
 def changes(folder: Path, run: Run) -> tuple[str, str]:
@@ -30,7 +30,7 @@ def changes(folder: Path, run: Run) -> tuple[str, str]:
     found = _newest_diff(clone, run) if clone else ""
     if found:
         return found, "this clone"
-    return _newest_diff(_made(folder, run), run), "made here"
+    return _newest_diff(made(folder, run), run), "made here"
 
 
 def _newest_diff(repository: Path, run: Run) -> str:
@@ -50,8 +50,8 @@ def _clone(run: Run) -> Path | None:
     return root if count.isdigit() and int(count) >= _FEWEST_COMMITS else None
 
 
-def _made(folder: Path, run: Run) -> Path:
-    """A repository into which files of the standard library are committed one by one and then changed."""
+def made(folder: Path, run: Run) -> Path:
+    """A repository into which files of the standard library are committed one by one and then changed, three times."""
     library = Path(sysconfig.get_path("stdlib"))
     files = [*sorted((library / "json").glob("*.py")), *sorted((library / "email").glob("*.py"))][:24]
     root = folder / "repository"

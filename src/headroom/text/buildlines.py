@@ -13,6 +13,7 @@ from headroom.text.folding import KEPT, Plan, Why, short
 from headroom.text.kindfold import KindFolder, quantity
 from headroom.text.kinds import kinds_of
 from headroom.text.outcomes import failure_lines, passes, trouble_words, troubled, without_times
+from headroom.text.progress import progress_runs
 from headroom.text.query import parse_query
 from headroom.text.repeats import repeated_blocks
 from headroom.text.tap import belongings
@@ -57,6 +58,7 @@ class _Folder:
         self.wanted = {*ends, *(query.best(self.text, list(self.lines)) if query else ())}
         self.node_of: dict[int, str] = {}
         self.passed = self._fold_passes()
+        self._fold_progress()
         tells = trouble_words()
         self.kinds = kinds_of(self._comparable(), tells)
         self.trouble = troubled(self.kinds.templates, tells)
@@ -140,6 +142,14 @@ class _Folder:
             for k in owned:
                 if k not in self.wanted:
                     self.result.of[k] = reason
+
+    def _fold_progress(self) -> None:
+        """States of a progress line but for the last one."""
+        reason = self.result.reason(Why("states of progress", "earlier states of the line below"))
+        of = self.result.of
+        kept = [line if why == KEPT else "" for line, why in zip(self.lines, of, strict=True)]
+        for start, end in progress_runs(kept):
+            of[start:end] = [reason] * (end - start)
 
     def _fold_suites(self, passed: set[int]) -> None:
         """Headings over nothing but passed tests, by indentation: read from below, each line closes what is deeper."""

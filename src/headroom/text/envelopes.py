@@ -54,6 +54,12 @@ def inner_texts(text: str) -> list[Inner]:
     return found if held >= len(text) * _MIN_SHARE and len(found) <= _MAX_INNER else []
 
 
+def view(text: str) -> tuple[str, Inner | None]:
+    """What a reader reads: the one long string of an envelope with its place, or the text itself."""
+    inner = inner_texts(text)
+    return (inner[0].text, inner[0]) if len(inner) == 1 else (text, None)
+
+
 def _dominated(text: str) -> bool:
     """Whether a few long literals hold most of the text, without building anything."""
     held = count = 0

@@ -69,11 +69,16 @@ def _learn_gaps(
             continue
         least = min(gap, key=len) if 0 < i < last else ""
         behind = _same_sums(gap, cells[i]) if i < last else (0, 0)
-        before = _same_sums(gap, cells[i - 1]) if i else (0, 0)
+        # A cell that is padded on its left already has no padding on its right.
+        before = _same_sums(gap, cells[i - 1]) if i and not slots[i - 1].width else (0, 0)
         best = max(fixed, behind[1], before[1])
-        if best == fixed:
+        widths = _widths_around(gap, cells[i - 1], cells[i], best) if 0 < i < last and not slots[i - 1].width else None
+        if widths:
+            literals.append(" ")
+            slots[i - 1], slots[i] = Slot(names[i - 1], "<", widths[0]), Slot(names[i], ">", widths[1])
+        elif best == fixed:
             literals.append(text)
-        elif best == before[1]:
+        elif best == before[1] and not (best == behind[1] and cells[i][0][-1:].isdigit()):
             literals.append(least)
             slots[i - 1] = Slot(names[i - 1], "<", before[0] - len(least))
         else:
@@ -85,6 +90,23 @@ def _learn_gaps(
 def _same_sums(gap: Sequence[str], cells: Sequence[str]) -> tuple[int, int]:
     """The most frequent length of gap and cell together, and how often it is met."""
     return Counter(len(g) + len(c) for g, c in zip(gap, cells, strict=True)).most_common(1)[0]
+
+
+def _widths_around(
+    gap: Sequence[str], before: Sequence[str], behind: Sequence[str], best: int
+) -> tuple[int, int] | None:
+    """The widths of a left-aligned cell and the right-aligned one behind it, where that explains more than `best` gaps.
+
+    What does not add up is a cell too wide for its slot: it shows the width of the other one.
+    """
+    sums = [len(g) + len(a) + len(b) for g, a, b in zip(gap, before, behind, strict=True)]
+    total, same = Counter(sums).most_common(1)[0]
+    if same < 0.5 * len(gap) or 4 * same < 5 * best:
+        return None
+    pushed = [len(g) + len(b) for g, b, size in zip(gap, behind, sums, strict=True) if size > total]
+    right = Counter(pushed).most_common(1)[0][0] - 1 if pushed else max(map(len, behind))
+    left = total - 1 - right
+    return (left, right) if left > 0 and right > 0 else None
 
 
 def fit_gutters(lines: Sequence[str], header: str = "") -> Fit | None:

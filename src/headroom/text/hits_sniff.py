@@ -95,6 +95,8 @@ def _headed(lines: Sequence[str], asked: bool) -> float:
         return 0.0
     if asked:
         return 0.9 if count >= len(heads) else 0.0
+    if not heads:  # a search of one file: numbers that leap do not count the lines
+        return 0.9 if count >= _LEAST_BARE and leaps * 2 >= count else 0.0
     # numbers alone may count anything
     paths = sum(1 for head in heads if _PATH.fullmatch(head))
-    return 0.7 if heads and paths * 4 >= len(heads) * 3 and count >= paths and leaps * 2 >= count else 0.0
+    return 0.7 if paths * 4 >= len(heads) * 3 and count >= paths and leaps * 2 >= count else 0.0

@@ -48,6 +48,8 @@ _NESTING = re.compile(
     r"[a-zA-Z](?![^<>]*/>)"
 )
 _FEW_TAGS, _MAX_NESTING = 3_000, 2_000
+_ROW = re.compile(r"<t(?:r|d|h|body|head)[\s>]", re.IGNORECASE)
+_TABLE = re.compile(r"<table[\s>]", re.IGNORECASE)
 _CUT_START = re.compile(r"[^<>]*?[\"'/]\s*>")
 _CUT_CODE = re.compile(r"<(/?)(?:script|style)\b[^>]*>", re.IGNORECASE)
 
@@ -62,7 +64,7 @@ def parse_page(source: str) -> Page:
         raise PageError("nested too deeply")
     start = _cut_start(source)
     try:
-        document = LexborHTMLParser(source[start:] if start else source)
+        document = LexborHTMLParser(_with_table(source[start:] if start else source))
     except UnicodeEncodeError as error:
         raise PageError("lone surrogates") from error
     page = Page(cut=start)
@@ -81,6 +83,14 @@ def _nests_deeply(source: str) -> bool:
         return False
     depths = list(accumulate(-1 if closing else 1 for closing in _NESTING.findall(source)))
     return bool(depths) and max(depths) - min(depths) > _MAX_NESTING
+
+
+def _with_table(source: str) -> str:
+    """The source with the table opened whose rows it begins with: outside of one, HTML5 drops the tags of rows."""
+    row = _ROW.search(source)
+    if row is None or _TABLE.search(source, 0, row.start()) is not None:
+        return source
+    return f"<table>{source}"
 
 
 def _cut_start(source: str) -> int:

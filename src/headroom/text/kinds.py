@@ -51,7 +51,11 @@ def kinds_of(lines: Sequence[str], fixed: Callable[[str], bool]) -> Kinds:
         if kind is None:
             words = line.split(None, _MOST_WORDS)
             if words:
-                template = " ".join(map(shape, words[:_MOST_WORDS]))
+                shapes = list(map(shape, words[:_MOST_WORDS]))
+                if " = " in line:  # what is assigned to is a name, however it is spelt
+                    at = words.index("=") if "=" in words else 0
+                    shapes[max(0, at - 1)] = words[max(0, at - 1)]
+                template = " ".join(shapes)
                 kind = ids.setdefault(template, len(ids))
             else:
                 kind = -1

@@ -17,6 +17,7 @@ class CodeLanguage:
 
     `empty_body` is what a body needs to parse when all its statements are gone. `newline_ends` says that a line's end
     may stand for a semicolon, depending on what the next line begins with; `macros` that a preprocessor rewrites it.
+    A body without any of the words of `declaring` holds no declaration; no words, no such promise.
     """
 
     name: str
@@ -27,9 +28,12 @@ class CodeLanguage:
     empty_body: str = ""
     newline_ends: bool = False
     macros: bool = False
+    declaring: tuple[str, ...] = ()
 
 
-_PYTHON = CodeLanguage("python", "tree_sitter_python", "language", (".py", ".pyi"), "#", "...")
+_PYTHON = CodeLanguage(
+    "python", "tree_sitter_python", "language", (".py", ".pyi"), "#", "...", declaring=("def ", "class ")
+)
 _JAVASCRIPT = CodeLanguage(
     "javascript", "tree_sitter_javascript", "language", (".js", ".mjs", ".cjs", ".jsx"), newline_ends=True
 )
@@ -37,13 +41,24 @@ _TYPESCRIPT = CodeLanguage(
     "typescript", "tree_sitter_typescript", "language_typescript", (".ts", ".mts", ".cts"), newline_ends=True
 )
 _TSX = CodeLanguage("tsx", "tree_sitter_typescript", "language_tsx", (".tsx",), newline_ends=True)
-_GO = CodeLanguage("go", "tree_sitter_go", "language", (".go",))
-_RUST = CodeLanguage("rust", "tree_sitter_rust", "language", (".rs",))
-_JAVA = CodeLanguage("java", "tree_sitter_java", "language", (".java",))
-_C = CodeLanguage("c", "tree_sitter_c", "language", (".c", ".h"), macros=True)
+_GO = CodeLanguage("go", "tree_sitter_go", "language", (".go",), declaring=("func", "type "))
+_RUST = CodeLanguage(
+    "rust", "tree_sitter_rust", "language", (".rs",),
+    declaring=(
+        "fn ", "struct ", "enum ", "union ", "impl", "trait ", "const ", "static ", "type ", "mod ", "macro_rules",
+        "| {",
+    ),
+)  # fmt: skip
+_JAVA = CodeLanguage(
+    "java", "tree_sitter_java", "language", (".java",),
+    declaring=("class ", "interface ", "enum ", "record ", "public ", "protected ", "private ", "void ", "@", "->"),
+)  # fmt: skip
+_C_WORDS = ("define", "typedef", "struct", "enum", "union", "static_assert", "_Static_assert")
+_C = CodeLanguage("c", "tree_sitter_c", "language", (".c", ".h"), macros=True, declaring=_C_WORDS)
 _CPP = CodeLanguage(
-    "cpp", "tree_sitter_cpp", "language", (".cpp", ".cc", ".cxx", ".hpp", ".hh", ".hxx", ".ipp"), macros=True
-)
+    "cpp", "tree_sitter_cpp", "language", (".cpp", ".cc", ".cxx", ".hpp", ".hh", ".hxx", ".ipp"),
+    macros=True, declaring=(*_C_WORDS, "class", "]("),
+)  # fmt: skip
 
 LANGUAGES = (_PYTHON, _JAVASCRIPT, _TYPESCRIPT, _TSX, _GO, _RUST, _JAVA, _C, _CPP)
 

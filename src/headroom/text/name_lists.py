@@ -2,13 +2,13 @@
 
     ./app:                 ./app: main.py views
     main.py
-    views             →     views: {home list user}.py
+    views             →     views: home.py list.py user.py
 
     ./app/views:
     home.py
     …
 
-Below a directory stand those inside it, one blank deeper; names with the same ending share it behind braces.
+Below a directory stand those inside it, one blank deeper; names with the same long ending share it behind braces.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HEADER = re.compile(r"\[(?:directories|names): the next (\d+) lines (?:hold (\d
 _RAW = ">"
 _UNSAFE = re.compile(r"[\s{}\"]|^>")
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\{([^}]*)\}([^ ]*)|[^ ]+')
-_MIN_ALIKE, _MAX_NAME, _ROW = 3, 200, 100
+_MIN_ALIKE, _LONG, _MAX_NAME, _ROW = 3, 8, 200, 100
 _MAX_RAW = 0.2
 
 
@@ -120,7 +120,7 @@ def _is_inside(path: str, directory: str) -> bool:
 
 
 def _grouped(names: Sequence[str]) -> Iterator[str]:
-    """The names as words of a row, neighbours of the same ending as one word in braces."""
+    """The names as words of a row, neighbours of the same long ending as one word in braces."""
     whole = Counter([_ending(name, name.find(".", 1)) for name in names])
 
     def ending(name: str) -> str:
@@ -136,8 +136,8 @@ def _grouped(names: Sequence[str]) -> Iterator[str]:
 
 
 def _ending(name: str, at: int) -> str:
-    """A name from the dot at `at` on; "" for a name that begins with a dot, has none or needs quotes."""
-    return name[at:] if at > 0 and name[0] != "." and not _UNSAFE.search(name) else ""
+    """A name from the dot at `at` on, where that is long: a short one stays, for names are quoted as they are."""
+    return name[at:] if 0 < at <= len(name) - _LONG and name[0] != "." and not _UNSAFE.search(name) else ""
 
 
 def _names(row: str) -> Iterator[str]:

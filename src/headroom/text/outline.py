@@ -78,16 +78,23 @@ class Function:
 class Outline:
     """Folds and functions of one tree. `wanted` are lines to keep with the statement that they stand in.
 
-    `newline_ends` says that a line's end may stand for a semicolon, depending on what the next line begins with.
+    `newline_ends` says that a line's end may stand for a semicolon, depending on what the next line begins with;
+    without a word of `declaring` a body holds no declaration.
     """
 
     def __init__(
-        self, lines: Sequence[str], root: Node, wanted: Sequence[int] = (), newline_ends: bool = False
+        self,
+        lines: Sequence[str],
+        root: Node,
+        wanted: Sequence[int] = (),
+        newline_ends: bool = False,
+        declaring: tuple[str, ...] = (),
     ) -> None:
         self.functions: list[Function] = []
         self._lines = lines
         self._wanted = wanted
         self._newline_ends = newline_ends
+        self._declaring = declaring
         self.folds: list[Fold] = self._among(_top_level(root), 0)
         self.folds.sort(key=lambda fold: fold.start)
 
@@ -162,6 +169,8 @@ class Outline:
         run: list[int] = []
         declared = False
         head = node.start_point[0] + _LITERAL_HEAD if kind == LITERALS else -1
+        if kind == BODIES and len(items) > 1 and self._plain(node, items[0].start_point[0]):
+            return self._whole_body(node, items, owner), False
         for i, item in enumerate(items):
             first, last = item.start_point[0], _last_row(item)
             more: list[Fold] = []
@@ -185,6 +194,21 @@ class Outline:
             run = []
         folds += self._run(node, items, run, kind, owner)
         return (self._joined(folds) if len(folds) == 2 else folds), declared
+
+    def _whole_body(self, node: Node, items: list[Node], owner: int) -> list[Fold]:
+        """The folds of a body of which nothing but a docstring's first line has to stay."""
+        document = self._docstring(items[0], owner)
+        run = list(range(0 if document is None else 1, len(items)))
+        folds = (document or []) + self._run(node, items, run, BODIES, owner)
+        return self._joined(folds) if len(folds) == 2 else folds
+
+    def _plain(self, body: Node, start: int) -> bool:
+        """Whether a body whose first item stands in row `start` certainly holds neither declaration nor wanted line."""
+        end = _last_row(body)
+        if not self._declaring or body.has_error or any(start <= row <= end for row in self._wanted):
+            return False
+        text = "\n".join(self._lines[start : end + 1])
+        return not any(word in text for word in self._declaring)
 
     def _joined(self, folds: list[Fold]) -> list[Fold]:
         """A docstring's rest and the body after it as one gap, where nothing else stands between them."""

@@ -247,8 +247,7 @@ def reads_like_prose(lines: Sequence[str]) -> float:
     if words * 1000 < _MIN_WORDY * size and not named:
         cjk = len(_CJK.findall(text))
         return _LIKELY if cjk * 2 >= size else 0.0
-    data = text.encode("utf-8", "replace")
-    if len(data.translate(None, _NO_SYMBOL)) * 1000 > _MAX_SYMBOLS * len(data):
+    if symbolic:
         return 0.0
     plain = [line for line in taken if _WRITTEN.match(line)]
     written = sum(map(len, plain))

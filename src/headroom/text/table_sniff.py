@@ -130,7 +130,7 @@ def sure_listing(lines: Sequence[str], filled: Sequence[str]) -> float:
         return 0.0
     after_blank = sum(_HEADED.fullmatch(b) is not None for a, b in pairwise(lines) if not a)
     named = bare + sum(map(bool, map(_HEADED.fullmatch, filled)))
-    return 0.9 if headed > 1 and named >= 0.8 * len(filled) and after_blank >= 0.8 * lines.count("") - 1 else 0.0
+    return 0.9 if named >= 0.8 * len(filled) and after_blank >= 0.8 * lines.count("") - 1 else 0.0
 
 
 def sure_records(filled: Sequence[str]) -> float:

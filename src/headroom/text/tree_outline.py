@@ -31,7 +31,10 @@ def tree_outline(
         root, language = best_parse("\n".join(lines[start:end]), language)
         errors += 0 if language.macros else error_count(root)
         here = [line - start for line in wanted if start <= line < end]
-        outline = Outline(lines[start:end], root, here, language.newline_ends)
+        outline = Outline(lines[start:end], root, here, language.newline_ends, language.declaring)
+        if start == 0 and end == len(lines):
+            folds, functions = outline.folds, outline.functions
+            break
         owners = len(functions)
         folds += (
             replace(f, start=f.start + start, end=f.end + start, owner=f.owner + owners if f.owner >= 0 else f.owner)
