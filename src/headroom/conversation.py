@@ -13,7 +13,7 @@ from headroom.text.lines import split_lines
 from headroom.text.numbering import address_offset, runs_of
 
 _DIGIT_FIRST = re.compile(r"\s{0,11}\d")
-_MIN_LINES, _MIN_CHARS, _MIN_LONG_CHARS, _SEED_CHARS, _MOST_BACK = 3, 240, 480, 8, 200
+_MIN_LINES, _MIN_CHARS, _MIN_LONG_CHARS, _SEED_CHARS, _MOST_BACK = 3, 160, 360, 8, 200
 _LABEL, _PATH_PARTS = 48, 2
 
 

@@ -23,7 +23,7 @@ from headroom.tokens import count_tokens
 
 _HUGE, _HUGE_SHARE = 200_000, 0.25  # characters: above this an outline is offered at `balanced` too
 # What an agent reads it may soon quote: a read shows as much of the bodies as fits into this many characters.
-_READ_CHARS, _READ_SHARE = 3_000, 0.1
+_READ_CHARS, _READ_SHARE = 3_500, 0.1
 _MAX_COMMAND = 2_000
 _MIN_CHARS, _MIN_LINES, _MIN_SIGNS, _LIKELY, _SURE, _MAX_FOREIGN = 400, 4, 3, 0.16, 0.2, 12
 _WANTED_SHARE, _MAX_WANTED = 0.5, 12

@@ -1,7 +1,8 @@
 """Listings: find, ls -l, tree, du, git status, ls-files, diffstat and other lists of files.
 
 Lossless: directories are said once and names stand indented below them, drawings become indentation, and what the
-rows have in common (mode, owner, date, status) goes into the layout of the row.
+rows have in common (mode, owner, date, status) goes into the layout of the row. Lossy, for long lists at `aggressive`: of
+each directory's names of one ending the first ones, the others counted.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from headroom.interfaces import Sample
-from headroom.model import Compressed, Context
+from headroom.model import Compressed, Context, Level
 from headroom.text import drawing, name_lists, rowcode
 from headroom.text.lines import split_lines
+from headroom.text.query import parse_query
 from headroom.text.regions import Region, coded, path_column, path_lists, regions
+from headroom.text.selection import render
 from headroom.text.table_sniff import reads_source, sure_listing
+from headroom.text.thin_listing import thinned
 
 _DRAWN = re.compile(r"(?:[│|](?:   |\xa0\xa0 )|    )*(?:├── |└── |\|-- |`-- )")
 _TREE_HEADER = re.compile(r"^\[tree: the next (\d+) lines", re.MULTILINE)
 _MIN_FACTORED = 80
 _MIN_DRAWN, _MIN_NAMES = 6, 12
+_LONG, _MIN_GAP = 200, 4
 
 
 class Listing:
@@ -40,6 +45,11 @@ class Listing:
         for body in (list(_named(lines)), list(_drawn(lines)) or list(_listed(lines))):
             if body:
                 yield Compressed("\n".join(body), self.name, lossless=True)
+        if len(lines) > _LONG and (context.level is Level.AGGRESSIVE or context.target is not None):
+            segments = thinned(lines, parse_query(context.query).best(text, lines))
+            rest, lost = render(lines, segments, [s.keep for s in segments], _MIN_GAP)
+            if lost and context.level is not Level.LOSSLESS:
+                yield Compressed("\n".join(rest), self.name, lossless=False, omissions=lost)
 
     def decode(self, text: str) -> str:
         out: list[str] = []
