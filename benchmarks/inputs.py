@@ -15,7 +15,17 @@ from pathlib import Path
 
 from headroom.demo import programs, repository
 from headroom.demo.facts import Fact, spread
-from headroom.demo.payloads import LIBRARY, MAKERS, Payload, UnavailableError, changed, chosen, make, output
+from headroom.demo.payloads import (
+    LIBRARY,
+    MAKERS,
+    Payload,
+    UnavailableError,
+    changed,
+    chosen,
+    make,
+    output,
+    sizes,
+)
 from headroom.model import Level
 
 QUESTION = "Look into this output and tell me what matters."
@@ -67,11 +77,12 @@ def _searches(folder: Path) -> list[Payload]:
 
 def _listings(folder: Path) -> list[Payload]:
     commands = [
-        ["find", "email", "json", "http", "-type", "f"], ["ls", "-l", "/usr/bin"], ["du", "-a", "unittest", "xml"],
-        ["find", "asyncio", "logging", "-ls"],
+        ["find", "email", "json", "http", "-type", "f"], ["du", "-a", "unittest", "xml"], ["find", "asyncio", "-ls"],
     ]  # fmt: skip
     texts = [(" ".join(command), output(command, LIBRARY)) for command in commands]
-    return [Payload(name, text, chosen("is it there?", text.split("\n")), name) for name, text in texts]
+    found = [Payload(name, text, chosen("is it there?", text.split("\n")), name) for name, text in texts]
+    text = output(["ls", "-l", "/usr/bin"], folder)
+    return [*found, Payload("ls -l /usr/bin", text, sizes(text), "ls -l /usr/bin")]
 
 
 def _tables(folder: Path) -> list[Payload]:
@@ -81,11 +92,15 @@ def _tables(folder: Path) -> list[Payload]:
     ]
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([("id", "package", "file", "bytes", "lines", "state"), *rows])
-    texts = [("files.csv", out.getvalue(), "cat files.csv")]
-    texts += [(" ".join(c), output(c, folder), " ".join(c)) for c in (["ps", "aux"], ["df", "-a"])]
-    return [
-        Payload(name, text, chosen("what does a row say?", text.split("\n")[1:]), shell) for name, text, shell in texts
-    ]
+    text = out.getvalue()
+    found = [Payload("files.csv", text, chosen("what does a row say?", text.split("\n")[1:]), "cat files.csv")]
+    text = output(["df", "-a"], folder)
+    found.append(Payload("df -a", text, chosen("what does a row say?", text.split("\n")[1:]), "df -a"))
+    command = ["ps", "-eo", "pid,ppid,user,stat,start,time,comm"]  # no arguments: secrets may stand there
+    text = output(command, folder)
+    processes = [line.split(None, 6) for line in text.split("\n")[1:] if line]
+    facts = chosen("which process has this number?", [f"{cells[0]} {cells[6]}" for cells in processes])
+    return [*found, Payload("ps", text, facts, " ".join(command))]
 
 
 def _diffs(folder: Path) -> list[Payload]:

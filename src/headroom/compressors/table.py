@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Level
-from headroom.text import rowcode
+from headroom.text import csv_extracts, csv_texts, rowcode
+from headroom.text.csv_texts import TextTable
 from headroom.text.delimited import delimited
 from headroom.text.layout import spread
 from headroom.text.lines import split_lines
@@ -24,6 +25,8 @@ from headroom.tokens import count_tokens
 # A table that a model reads at one go stays whole at `balanced`; beyond, series are sampled, lists are not.
 _WHOLE_TOKENS = 24_000
 _AGGRESSIVE_TOKENS = 2_000
+_WHOLE_TEXTS = 12_000  # what a model looks up in many texts is in few of them
+_SURE_TEXTS = 0.95
 _MIN_ROWS = 200
 _PROBE = 400
 
@@ -35,10 +38,16 @@ class Table:
     content_type = "table"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return 0.0 if reads_source(context) else sure_table(sample.filled)
+        if reads_source(context):
+            return 0.0
+        return _SURE_TEXTS if csv_texts.holds_texts(sample.text) else sure_table(sample.filled)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
-        if rowcode.START in text:
+        if rowcode.START in text or csv_texts.START in text:
+            return
+        texts = csv_texts.text_table(text)
+        if texts:
+            yield from self._texts(text, texts, context)
             return
         lines = split_lines(text)
         whole = delimited(lines)
@@ -51,6 +60,17 @@ class Table:
         body = list(_coded(lines, found))
         if body:
             yield Compressed("\n".join(body), self.name, lossless=True)
+
+    def _texts(self, text: str, table: TextTable, context: Context) -> Iterator[Compressed]:
+        """A data set with texts in its cells: repeats coded, and less of each long cell where the whole is long."""
+        yield Compressed(csv_texts.coded(table, table.records), self.name, lossless=True)
+        tight = context.level is Level.AGGRESSIVE or context.target is not None
+        limit = _AGGRESSIVE_TOKENS if tight else _WHOLE_TEXTS
+        if context.level is not Level.LOSSLESS and count_tokens(text) > limit:
+            records, lost = csv_extracts.shortened(table, context)
+            if lost:
+                form = csv_texts.coded(table, records, whole=False)
+                yield Compressed(form, self.name, lossless=False, omissions=tuple(lost))
 
     def _selected(
         self, text: str, lines: list[str], found: Sequence[Region], context: Context
@@ -80,7 +100,7 @@ class Table:
         return Compressed("\n".join(body), self.name, lossless=False, omissions=lost) if lost else None
 
     def decode(self, text: str) -> str:
-        return rowcode.decode(text)
+        return csv_texts.decode(text) if text.startswith(csv_texts.START) else rowcode.decode(text)
 
     def same(self, decoded: str, original: str) -> bool:
         return decoded == original

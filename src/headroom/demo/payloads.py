@@ -148,10 +148,15 @@ def listing(folder: Path) -> Payload:
     """A recursive listing of parts of the standard library."""
     command = ["ls", "-lR", *_packages("asyncio", "ctypes", "email", "http", "json", "logging", "unittest", "xml")]
     text = output(command, LIBRARY)
-    files = [line for line in text.split("\n") if line.startswith("-")]
-    largest = max(files, key=lambda line: int(line.split()[4]), default="")
-    facts = chosen("which file is the largest?", [largest]) + chosen("is this file there, of what size?", files)
-    return Payload("ls -lR, stdlib", text, facts, " ".join(command), tool="Bash")
+    return Payload("ls -lR, stdlib", text, sizes(text), " ".join(command))
+
+
+def sizes(text: str) -> tuple[Fact, ...]:
+    """The largest file of an `ls -l`, and others, each with its size."""
+    files = [line.split(None, 8) for line in text.split("\n") if line.startswith("-")]
+    largest = max(files, key=lambda cells: int(cells[4]))
+    facts = chosen("which file is the largest?", [f"{largest[4]} {largest[8]}"])
+    return facts + chosen("is this file there, of what size?", [f"{cells[4]} {cells[8]}" for cells in files])
 
 
 def source(folder: Path) -> Payload:

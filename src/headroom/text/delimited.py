@@ -10,8 +10,12 @@ from headroom.text.fitting import fit_split
 from headroom.text.layout import spread
 from headroom.text.regions import Region
 
-_MARKS = ("\t", ",", ";", "|")
-_FIELD = {mark: re.compile(rf'(?:"(?:[^"]|"")*"|[^{re.escape(mark)}"]*)(?:{re.escape(mark)}|$)') for mark in _MARKS}
+_MARKS = ("\t", ",", ";", "|", ":")
+_FIELD = {
+    mark: re.compile(rf"""(?:"[^"]*"|'[^']*'|[^{re.escape(mark)}"'])*(?:{re.escape(mark)}|$)""") for mark in _MARKS
+}
+_DATUM = re.compile(r"^\W*[\d.,:/\- ]*\d\W*$|\(\d+$|^ *'|://|^/\w")  # what stands in rows, not in a title
+_MANY = 6  # fields; fewer between colons are times and keys
 
 
 def separator(lines: Sequence[str]) -> str:
@@ -23,16 +27,25 @@ def separator(lines: Sequence[str]) -> str:
             continue
         counts = Counter(len(splitter(mark)(line)) for line in sample)
         count, seen = counts.most_common(1)[0] if counts else (0, 0)
+        ends = sum(line.endswith(mark) for line in sample)
+        if count == 2 and 2 * ends > len(sample):
+            continue  # it ends statements
+        if mark == ":" and (count < _MANY or seen < len(sample)):
+            continue
         if count >= 2 and seen >= max(3, 0.9 * len(sample)):
             return mark
     return ""
 
 
 def splitter(mark: str) -> Callable[[str], list[str]]:
-    """A function that cuts a line at `mark` outside quotes and keeps the fields as written."""
+    """A function that cuts a line at `mark` outside quotes and keeps the fields as written.
+
+    An apostrophe is a quote only in lines in which it begins a field.
+    """
+    quoted = (f"{mark}'", f"{mark} '", "('")
 
     def split(line: str) -> list[str]:
-        if '"' not in line:
+        if '"' not in line and not any(start in line for start in quoted):
             return line.split(mark)
         fields, at, size = [], 0, len(line)
         field = _FIELD[mark]
@@ -58,7 +71,9 @@ def delimited(lines: Sequence[str]) -> Region | None:
     if not mark:
         return None
     split = splitter(mark)
-    fit = fit_split(lines[1:end], split, mark, split(lines[0]))
-    if fit is None or fit.covered < 0.8 * (end - 1):
+    titles = split(lines[0])
+    start = 0 if any(map(_DATUM.search, titles)) else 1
+    fit = fit_split(lines[start:end], split, mark, titles if start else ())
+    if fit is None or fit.covered < 0.8 * (end - start):
         return None
-    return Region(1, end, fit.layout, fit.rows, lines[0], mark)
+    return Region(start, end, fit.layout, fit.rows, lines[0] if start else "", mark)

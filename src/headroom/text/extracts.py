@@ -74,11 +74,12 @@ def written(texts: Sequence[str]) -> list[bool]:
 
 
 def extracts(
-    texts: Sequence[str], names: Sequence[str], context: Context, share: float | None = None
+    texts: Sequence[str], names: Sequence[str], context: Context, share: float | None = None, retrieved: bool = False
 ) -> list[Extract | None]:
     """An extract of each text, None where nothing can go; `names` says what to call each text in the others' markers.
 
-    `share` lowers the part of the sentences that stays. Nothing at level `lossless`. Linear in the texts.
+    `share` lowers the part of the sentences that stays, `retrieved` says that the texts are surely many passages.
+    Nothing at level `lossless`. Linear in the texts.
     """
     if context.level is Level.LOSSLESS:
         return [None] * len(texts)
@@ -90,7 +91,7 @@ def extracts(
         pieces += pieces_of(split_lines(text), passage)
         spans.append((first, len(pieces)))
     question, own = questions_of(context.query, texts[0])
-    retrieved = bool(own) or pieces[-1].passage >= max(_MIN_PASSAGES, len(texts)) or _are_passages(names, context)
+    retrieved = retrieved or bool(own) or pieces[-1].passage >= max(_MIN_PASSAGES, len(texts)) or _are_passages(names, context)
     if not retrieved:  # a list of links may be what was looked for
         for p in pieces:
             p.free = p.free and not is_reference(p.text, linked=True)

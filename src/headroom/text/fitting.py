@@ -236,7 +236,7 @@ def _learn_field(column: Sequence[str], name: str) -> tuple[str, Slot, str]:
     width, same = Counter(map(len, column)).most_common(1)[0]
     left = leads[1] >= trails[1]
     before, after = (leads[0], 0) if left else (0, trails[0])
-    if same < 2 or same < len(column) * 0.5:
+    if same < 2 or same < len(column) * 0.5 or min(map(len, column)) < width:  # padding leaves no field shorter
         return " " * leads[0], Slot(name), " " * trails[0]
     if left and min(len(f) - len(f.rstrip(" ")) for f in filled) > 0:
         after = 1

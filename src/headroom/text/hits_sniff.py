@@ -22,6 +22,7 @@ _BARE = re.compile(r"((?:[A-Za-z]:[\\/])?(?![0-9:.\-]+[\s:T])[^\s:]*(?:[/\\][^\s
 _DIAGNOSTIC = re.compile(r".+?:[0-9]+:(?:[0-9]+: \S| *(?:fatal |internal )?(?:error|warning|note|info|remark|hint)\b)")
 _PATH = re.compile(r"(?:[A-Za-z]:[\\/])?[^\s:]+(?:[./\\][^\s:]*)")
 _NUMBERED = re.compile(r"([0-9]{1,9})[:\-=](?![0-9]{2}:[0-9]{2})")
+_WORD_AFTER = re.compile(r"[0-9]+[:\-=].*[A-Za-z_]{2}")
 
 
 def search_likelihood(sample: Sample, asked: bool) -> float:
@@ -96,7 +97,8 @@ def _headed(lines: Sequence[str], asked: bool) -> float:
     if asked:
         return 0.9 if count >= len(heads) else 0.0
     if not heads:  # a search of one file: numbers that leap do not count the lines
-        return 0.9 if count >= _LEAST_BARE and leaps * 2 >= count else 0.0
+        wordy = sum(1 for line in lines if _WORD_AFTER.match(line))
+        return 0.9 if count >= _LEAST_BARE and leaps * 2 >= count and wordy * 2 >= count else 0.0
     # numbers alone may count anything
     paths = sum(1 for head in heads if _PATH.fullmatch(head))
     return 0.7 if paths * 4 >= len(heads) * 3 and count >= paths and leaps * 2 >= count else 0.0

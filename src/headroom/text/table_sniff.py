@@ -63,10 +63,11 @@ def _sure_delimited(lines: Sequence[str]) -> float:
     split = splitter(mark)
     rows = [split(line) for line in lines]
     wide = len(rows[0])
-    if any(field[:1] == " " and mark == "," for row in rows[:8] for field in row[1:]):
+    tuples = all(line[:1] == "(" and line.rstrip(",;")[-1:] == ")" for line in lines)
+    if not tuples and any(field[:1] == " " and mark == "," for row in rows[:8] for field in row[1:]):
         return 0.0  # ", " is how prose and code separate
     even = sum(len(row) == wide for row in rows) >= 0.9 * len(rows)
-    if not even or any(line[:1] in "\t {}[(" for line in lines[:8]):
+    if not even or (not tuples and any(line[:1] in "\t {}[(" for line in lines[:8])):
         return 0.0
     return 0.92 if wide > 2 else 0.8 if mark == "\t" else 0.6
 
