@@ -22,13 +22,13 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.compare import NOTE, OURS, THEIRS  # noqa: E402
 from benchmarks.report import table  # noqa: E402
 
-from headroom import Level, MemoryStore, compress_text  # noqa: E402
+from headroom import Level, MemoryStore, compress_text, marker  # noqa: E402
 from headroom.cli.common import summary  # noqa: E402
 from headroom.options import Options  # noqa: E402
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 CASES = ROOT / "tests" / "compressors" / "cases"
-_PART = re.compile(r"(<!-- begin: ([\w-]+) ?(.*?) -->\n).*?(<!-- end -->)", re.S)
+_PART = re.compile(r"(<!-- begin: ([\w-]+)(?: ([^\n]+))? -->\n).*?(<!-- end -->)", re.S)
 _BEFORE, _AFTER, _WIDTH = 6, 24, 150
 
 
@@ -68,6 +68,22 @@ def options(_: str) -> str:
     return "\n".join(rows) + "\n"
 
 
+def markers(_: str) -> str:
+    """The forms of markers."""
+    lines = [
+        (marker.omitted(812, "lines", [(41, 852)], "passed tests"), "these lines, all of them"),
+        (marker.omitted_among(25, 3, 73, "row 1–26 at 10:49:52"), "25 lines among those, others of which are shown"),
+        (marker.omitted(4096, "characters"), "the rest of a long line or string"),
+    ]
+    width = max(len(shown) for shown, _ in lines) + 3
+    return "```text\n" + "".join(f"{shown:<{width}}{meaning}\n" for shown, meaning in lines) + "```\n"
+
+
+def closing(_: str) -> str:
+    """The line at the end of a block that something was left out of."""
+    return f"```text\n{marker.footer('k3v9x2mq')}\n```\n"
+
+
 def figures(_: str, folder: Path) -> str:
     """The whole table of a benchmark run."""
     rows = _rows(folder)
@@ -86,7 +102,12 @@ def _rows(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "rows.jsonl").read_text("utf-8").splitlines()]
 
 
-FROM_CODE: dict[str, Callable[[str], str]] = {"example": example, "options": options}
+FROM_CODE: dict[str, Callable[[str], str]] = {
+    "example": example,
+    "options": options,
+    "markers": markers,
+    "closing": closing,
+}
 FROM_FIGURES: dict[str, Callable[[str, Path], str]] = {"figures": figures, "savings": savings}
 
 

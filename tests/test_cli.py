@@ -264,6 +264,29 @@ def test_a_question_has_an_effect(log: Path) -> None:
     assert line in run("compress", "--query", "which worker handled request 137?", str(log)).stdout
 
 
+@pytest.mark.parametrize("flag", ["--command", "--path"])
+def test_where_a_text_comes_from_has_an_effect(log: Path, flag: str) -> None:
+    """The words of the call count as asked for."""
+    assert LINES[137] in run("compress", flag, "grep 'handled request 137'", str(log)).stdout
+
+
+def test_the_name_of_the_tool_has_an_effect(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    text = "".join(f"<li><a href='/item/{n}'>Item {n}</a> costs {n} crowns</li>\n" for n in range(80))
+    file.write_text(f"<html><body><h1>Prices</h1><ul>\n{text}</ul></body></html>\n")
+    assert run("compress", "--tool", "Read", str(file)).stdout != run("compress", "--tool", "fetch", str(file)).stdout
+
+
+def test_selectors_have_an_effect(log: Path) -> None:
+    kept = id_in(run("compress", str(log)).stderr)
+    assert run("retrieve", kept, "--limit", "2").stdout == "\n".join(LINES[:2])
+    assert run("retrieve", kept, "--lines", "5-6").stdout == "\n".join(LINES[4:6])
+    assert len(run("explain", "--rows", "3", str(log)).stdout) < len(run("explain", str(log)).stdout)
+    assert "more │" not in run("explain", "--full", str(log)).stdout
+    run("compress", input=LOG + LOG)
+    assert len(run("store", "list", "--limit", "1").stdout.splitlines()) == 1
+
+
 def test_every_command_has_help_and_json() -> None:
     commands = Commands("headroom")
     for name in commands.list_commands(None):  # type: ignore[arg-type]

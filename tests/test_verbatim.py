@@ -50,6 +50,31 @@ def test_every_line_is_verbatim_or_declared(case: Case, level: Level) -> None:
                 assert invented(candidate.text, case.text) == [], name
 
 
+REPEATING = re.compile(
+    r"\[… \d+ lines \((\d+)–(\d+)\): repeating lines (\d+)–(\d+) \(“[^”]*” …\)(, but for the times)?"
+)
+AGAIN = re.compile(r"\[… \d+ lines? \((\d+)(?:–(\d+))?\): the (?:line|(\d+) lines) above again(?:, (\d+) times)? …\]")
+
+
+@pytest.mark.parametrize("case", ALL_CASES)
+def test_what_is_said_to_repeat_does(case: Case) -> None:
+    """A marker that points at other lines points at equal ones."""
+    lines = [line.rstrip() for line in resolve(case.text).lines]
+    for name in ("build", "noise"):
+        for candidate in compressors()[name].compress(case.text, Context()):
+            if candidate.lossless:
+                continue
+            for found in REPEATING.finditer(candidate.text):
+                first, last, start, end = map(int, found.groups()[:4])
+                if not found[5]:
+                    assert lines[first - 1 : last] == lines[start - 1 : end], found[0]
+            for found in AGAIN.finditer(candidate.text):
+                first, last = int(found[1]), int(found[2] or found[1])
+                size, times = int(found[3] or 1), int(found[4] or 1)
+                assert last - first + 1 == size * times, found[0]
+                assert lines[first - 1 : last] == lines[first - 1 - size : first - 1] * times, found[0]
+
+
 def test_an_invented_line_is_found() -> None:
     assert invented("a\n[… 2 lines (2–3): passed …]\nd", "a\nb\nc\nd") == []
     assert invented("a\ne", "a\nb") == ["e"]

@@ -1,4 +1,4 @@
-"""What precedes a block: the user's question, and the lines that earlier tool results and calls already show."""
+"""What precedes a block: the user's question, what the model said since, and the lines that earlier tool results and calls already show."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class Conversation:
     """State that grows block by block; the compressed form of a block may depend on this and on nothing later."""
 
     question: str = ""
+    said: str = ""
     _pending: list[tuple[Block, str]] = field(default_factory=list)
     _shown: list[_Shown] = field(default_factory=list)
     _results: int = 0
@@ -53,7 +54,9 @@ class Conversation:
     def add(self, block: Block, shown: str) -> None:
         """Takes in a block in the form in which it stays visible."""
         if block.role is Role.USER:
-            self.question = block.text
+            self.question, self.said = block.text, ""
+        elif block.role is Role.ASSISTANT:
+            self.said = block.text
         elif block.role is Role.TOOL or (block.role is Role.CALL and block.text.count("\n") >= _MIN_LINES):
             self._pending.append((block, shown))  # indexed only when a later result asks
 

@@ -23,7 +23,7 @@ from headroom.tokens import count_tokens
 
 _log = logging.getLogger("headroom")
 _MIN_GAIN_TOKENS = 12
-_QUERY_CHARS = 4_000
+_QUERY_CHARS = 2_500
 _BUDGET_ROUNDS, _BUDGET_MARGIN = 5, 0.97
 
 
@@ -117,7 +117,9 @@ def _protected(block: Block, options: Options, tokens: int) -> Reason | None:
 def _context(block: Block, preceding: Conversation, options: Options, target: int | None, id: str) -> Context:
     query = options.query
     if query is None:
-        query = f"{preceding.question[-_QUERY_CHARS:]}\n{block.call.arguments[:_QUERY_CHARS]}"
+        # The nearest first: what the call says, why the model made it, what the user wants.
+        nearest = (block.call.arguments[:_QUERY_CHARS], preceding.said[-_QUERY_CHARS:], preceding.question[-_QUERY_CHARS:])
+        query = "\n".join(nearest)
     return Context(options.level, query, block.call, intent_of(block.call), target, id=id)
 
 

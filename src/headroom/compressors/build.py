@@ -30,7 +30,8 @@ class Build:
 
     def sniff(self, sample: Sample, context: Context) -> float:
         shown = [without_styles(line) for line in sample.lines] if "\x1b" in sample.text else sample.lines
-        lines = [line for line in without_times(shown if len(shown) <= _PROBED else shown[::2]) if line and not line.isspace()]
+        probed = without_times(shown if len(shown) <= _PROBED else shown[::2])
+        lines = [line for line in probed if line and not line.isspace()]
         if len(lines) < 4:
             return 0.0
         hits = sum(map(is_built, lines))

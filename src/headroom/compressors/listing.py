@@ -20,7 +20,6 @@ from headroom.text.selection import render
 from headroom.text.table_sniff import reads_source, sure_listing
 from headroom.text.thin_listing import thinned
 
-_DRAWN = re.compile(r"(?:[│|](?:   |\xa0\xa0 )|    )*(?:├── |└── |\|-- |`-- )")
 _TREE_HEADER = re.compile(r"^\[tree: the next (\d+) lines", re.MULTILINE)
 _MIN_FACTORED = 80
 _MIN_DRAWN, _MIN_NAMES = 6, 12
@@ -89,7 +88,7 @@ def _drawn(lines: Sequence[str]) -> Iterator[str]:
     """The lines with each drawn tree indented; nothing where there is none."""
     at = start = 0
     for i in range(len(lines) + 1):
-        if i < len(lines) and _DRAWN.match(lines[i]):
+        if i < len(lines) and drawing.DRAWN.match(lines[i]):
             continue
         if i - start >= _MIN_DRAWN and (rows := drawing.encode(lines[start:i])):
             yield from lines[at:start]

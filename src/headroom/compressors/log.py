@@ -11,7 +11,7 @@ from headroom.marker import omitted, omitted_among, plural, ranges_of
 from headroom.model import Compressed, Context, Level, Omission
 from headroom.text import log_header, patterns, templates
 from headroom.text.access import request, request_slots
-from headroom.text.build_signs import mostly_built
+from headroom.text.build_signs import built_behind_times
 from headroom.text.log_header import Header
 from headroom.text.outcomes import without_times
 from headroom.text.query import parse_query
@@ -71,7 +71,7 @@ class LogCompressor:
         share = sum(logged) / len(lines)
         if share < 0.5 and share > 0.1 and logged[0]:  # a few records with long stack traces
             share += sum(FRAME.match(line) is not None for line in lines) / len(lines)
-        if share > 0.5 and (plain := without_times(lines)) is not lines and mostly_built(plain):
+        if share > 0.5 and (plain := without_times(lines)) is not lines and built_behind_times(plain):
             return _TIMED_BUILD
         return 0.95 if share > 0.8 else 0.8 if share > 0.6 else 0.55 if share > 0.5 else 0.0
 
@@ -270,9 +270,9 @@ def _head(log: _Log) -> str:
     if times is not None:
         facts[0] += f", {duration(times.seconds)}" if times.seconds else ""
         if times.gap:
-            facts.append(f"longest pause {duration(times.gap[0])} until {_clock(log, times.gap[1])} (line {times.gap[1] + 1})")
+            facts.append(f"longest pause {duration(times.gap[0])} until {_clock(log, times.gap[1])}")
         if times.burst:
-            facts.append(f"busiest minute {times.burst[0]} lines from {_clock(log, times.burst[1])} (line {times.burst[1] + 1})")
+            facts.append(f"busiest minute {times.burst[0]} lines from {_clock(log, times.burst[1])}")
     return (
         f"[{'; '.join(facts)}. Each kind's first line is shown; the marker below it counts the others, says between "
         "which lines they stand and what values all of them have (a–b at T: the largest came at T)]"
@@ -281,7 +281,7 @@ def _head(log: _Log) -> str:
 
 def _clock(log: _Log, i: int) -> str:
     kind = next(kind for kind in log.kinds if i in kind.indices)
-    return clock_of(log.lines[i], kind.header.clock)
+    return f"{clock_of(log.lines[i], kind.header.clock)} (line {i + 1})"
 
 
 def _kind_markers(log: _Log) -> Iterable[tuple[int, str]]:

@@ -61,7 +61,8 @@ class Noise:
         losses: list[Omission] = []
         if screen.hidden:
             losses.append(Omission("terminal control sequences", screen.hidden, "characters"))
-        lines = [line.rstrip(" \t") for line in screen.lines]
+        # one blank may be all that says what a line is: an unchanged empty line of a diff
+        lines = [line.rstrip(" \t") or line[:1] for line in screen.lines]
         blanks = sum(map(len, screen.lines)) - sum(map(len, lines))
         if blanks:
             losses.append(Omission("trailing blanks", blanks, "characters"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 _FEWEST_COMMITS, _MOST_COMMITS = 20, 150
-_SMALLEST_DIFF, _LARGEST_DIFF = 4_000, 300_000
+_SMALLEST_DIFF, _LARGEST_DIFF = 4_000, 80_000
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Demo", "GIT_AUTHOR_EMAIL": "demo@localhost", "GIT_COMMITTER_NAME": "Demo",
     "GIT_COMMITTER_EMAIL": "demo@localhost", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",

@@ -25,14 +25,16 @@ _START = re.compile(
     r"\[\d+/\d+\] \S|\[[\d,]+ / [\d,]+\] |INFO: (?:Analyzed|Found \d|Elapsed|Build)|➤ YN\d+: |"
     r"[0-9a-f]{12}: (?:Pull|Download|Verifying|Waiting|Already)|(?:TASK|PLAY) \[|(?:ok|changed|fatal|skipping): \[|"
     r"[\w.\[\]\"-]+: (?:Creating|Modifying|Destroying|Still \w+ing|Refreshing state|Creation complete)|"
-    r"\s*--> \S+:\d+:\d+$|  [#~+-] (?:resource \"|\S+ will be )|webpack \d|\s*(?:asset |\./)\S+ [\d.]+ \w*(?:B|bytes) \["
+    r"\s*--> \S+:\d+:\d+$|  [#~+-] (?:resource \"|\S+ will be )|webpack \d|"
+    r"\s*(?:asset |\./)\S+ [\d.]+ \w*(?:B|bytes) \["
 )
 _INSIDE = re.compile(
     r"(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL)(?: \(.*\))? +\[ *\d+%\]|\.\.\. (?:ok|FAIL|ERROR|skipped)\b| error TS\d+: "
 )
 # A line that only a test run or a build prints, once: its banner or its sum.
 _BANNER = re.compile(
-    r"=+ (?:test session starts|short test summary info) =+|=* ?(?:\d+ \w+, )*\d+ (?:passed|failed|errors?)\b.* in [\d.]+s|"
+    r"=+ (?:test session starts|short test summary info) =+|"
+    r"=* ?(?:\d+ \w+, )*\d+ (?:passed|failed|errors?)\b.* in [\d.]+s|"
     r"Ran \d+ tests? in \d|TAP version \d+|Test Suites: .*\d total|\s+Test Files +\d|\s+\d+ passing \(\d|"
     r"Found \d+ errors?\b|ℹ tests \d|# tests \d|test result: (?:ok|FAILED)\. |(?:\[\w+\] )?BUILD (?:SUCCESS|FAIL)"
 )
@@ -42,7 +44,8 @@ _FINDING = re.compile(
     r"\S.*\[[a-z]+(?:-[a-z]+)*\]\s*$|\S.*\((?:[a-z]+-)+[a-z]+\)\s*$)|"
     r"\s+\d+:\d+ +(?:error|warning) "
 )
-_BUILT_SHARE = 0.3
+_LEVELLED = re.compile(r"\[?(?:INFO|WARN|ERROR|info|warn|error)")
+_TIMED_SHARE = 0.2
 
 
 def is_built(line: str) -> bool:
@@ -57,6 +60,9 @@ def has_banner(lines: Iterable[str]) -> bool:
     return any(map(_BANNER.match, lines))
 
 
-def mostly_built(lines: Sequence[str]) -> bool:
-    """Whether the lines are those of a build or a test run."""
-    return has_banner(lines) or sum(map(is_built, lines)) >= len(lines) * _BUILT_SHARE
+def built_behind_times(lines: Sequence[str]) -> bool:
+    """Whether lines that stood behind a time each are those of a build or a test run, not of a log with levels."""
+    if has_banner(lines):
+        return True
+    built = sum(1 for line in lines if is_built(line) and not _LEVELLED.match(line))
+    return built >= len(lines) * _TIMED_SHARE

@@ -130,10 +130,11 @@ class _Folder:
         """Starts of tests that have something to say and did not pass: what they print stands under them."""
         names = {_test_name(self.lines[i]) for i, said in hits.items() if said == "passed"}
         for i, said in hits.items():
-            following = self.lines[i + 1] if i + 1 < len(self.lines) else ""
-            if said == "started" and i + 1 not in hits and following[:1].isspace() and following.strip():
-                if _test_name(self.lines[i]) not in names:
-                    yield i
+            if said == "passed" or i + 1 in hits or i + 1 == len(self.lines):
+                continue
+            following = self.lines[i + 1]
+            if following[:1].isspace() and following.strip() and _test_name(self.lines[i]) not in names:
+                yield i
 
     def _fold_belongings(self, i: int, owned: Sequence[int]) -> None:
         """Leave out what belongs to a result that is left out: its announcement and its details."""

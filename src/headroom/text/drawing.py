@@ -10,53 +10,94 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-_BRANCH = re.compile(r"((?:[│|](?:   |\xa0\xa0 )|    )*)(├── |└── |\|-- |`-- )(.*)", re.DOTALL)
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How a tool draws: the stem of an open level, a branch, the last one, and both where something hangs below them."""
+
+    stem: str
+    branch: str
+    last: str
+    parent: str = ""
+    last_parent: str = ""
+
+    def pattern(self) -> re.Pattern[str]:
+        stems = "|".join(map(re.escape, (self.stem, self.stem.replace(" ", "\xa0", 2), " " * len(self.stem))))
+        branches = "|".join(re.escape(b) for b in (self.branch, self.last, self.parent, self.last_parent) if b)
+        return re.compile(rf"((?:{stems})*)({branches})(.*)", re.DOTALL)
+
+
+_STYLES = (
+    _Style("│   ", "├── ", "└── "),  # tree, cargo tree, pipdeptree
+    _Style("|   ", "|-- ", "`-- "),
+    _Style("│ ", "├── ", "└── ", "├─┬ ", "└─┬ "),  # npm ls, pnpm list
+    _Style("| ", "+-- ", "`-- ", "+-+ ", "`-+ "),
+    _Style("|  ", "+- ", "\\- "),  # mvn dependency:tree
+    _Style("|    ", "+--- ", "\\--- "),  # gradle dependencies
+)
+_PATTERNS = [style.pattern() for style in _STYLES]
+DRAWN = re.compile("|".join(pattern.pattern.replace("(.*)", "") for pattern in _PATTERNS))
 _SIZE = re.compile(r"\[ *(\S+)\]  (.*)", re.DOTALL)
-_HEADER = re.compile(r'\[tree: the next (\d+) lines stand one blank deeper for each branch "(\|-- |├── )"'
-                     r'(?:, the blank in "│.." is hard)?(?:, sizes were printed as "\[ {(\d+)}\]  ")?\]')
+_HEADER = re.compile(
+    r'\[tree: the next (\d+) lines stand one blank deeper for each branch "([^"]+)"'
+    r'(?:, the blank in "│.." is hard)?(?:, sizes were printed as "\[ {(\d+)}\]  ")?\]'
+)
 START = "[tree: the next "
 
 
 def encode(lines: Sequence[str]) -> list[str] | None:
     """The header and the indented lines for a run of drawn lines, or None where they can't be drawn again."""
-    found = [_BRANCH.fullmatch(line) for line in lines]
-    if not all(found):
-        return None
-    depths = [len(m[1]) // 4 for m in found if m]
-    names = [m[3] for m in found if m]
-    branch = "├── " if lines[0][len(found[0][1]) :][:1] in "├└" else "|-- "  # type: ignore[index]
+    for style, pattern in zip(_STYLES, _PATTERNS, strict=True):
+        found = [match for line in lines if (match := pattern.fullmatch(line))]
+        if len(found) == len(lines):
+            coded = _indented(lines, found, style)
+            if decode(coded) == list(lines):
+                return coded
+    return None
+
+
+def _indented(lines: Sequence[str], found: Sequence[re.Match[str]], style: _Style) -> list[str]:
+    depths = [len(match[1]) // len(style.stem) for match in found]
+    names = [match[3] for match in found]
     hard = any("\xa0" in line for line in lines)
-    sizes = [_SIZE.fullmatch(name) for name in names]
+    sizes = [match for name in names if (match := _SIZE.fullmatch(name))]
     width = 0
-    if all(sizes):
-        width = len(names[0]) - len(sizes[0][2]) - 4  # type: ignore[index]
-        names = [f"{m[2]}  {m[1]}" for m in sizes if m]
-    header = START + f'{len(lines)} lines stand one blank deeper for each branch "{branch}"'
+    if len(sizes) == len(names):
+        width = len(names[0]) - len(sizes[0][2]) - 4
+        names = [f"{match[2]}  {match[1]}" for match in sizes]
+    header = f'{START}{len(lines)} lines stand one blank deeper for each branch "{style.parent or style.branch}"'
     header += ', the blank in "│.." is hard' if hard else ""
     header += f', sizes were printed as "[ {{{width}}}]  "' if width else ""
-    out = [header + "]", *[" " * depth + name for depth, name in zip(depths, names, strict=True)]]
-    return out if decode(out) == list(lines) else None
+    return [header + "]", *[" " * depth + name for depth, name in zip(depths, names, strict=True)]]
 
 
 def decode(coded: Sequence[str]) -> list[str]:
     """The drawn lines again."""
     match = _HEADER.fullmatch(coded[0])
-    if not match:
+    style = next((s for s in _STYLES if match and match[2] == (s.parent or s.branch)), None)
+    if match is None or style is None:
         return list(coded)
     rows = [(len(line) - len(line.lstrip(" ")), line.lstrip(" ")) for line in coded[1:]]
-    branch, last = ("├── ", "└── ") if match[2] == "├── " else ("|-- ", "`-- ")
-    bar = ("│\xa0\xa0 " if "hard" in coded[0] else "│   ") if branch[0] == "├" else "|   "
+    stem = style.stem.replace(" ", "\xa0", 2) if "is hard" in coded[0] else style.stem
+    blank = " " * len(stem)
     width = int(match[3] or 0)
     more: list[bool] = []  # by depth: whether a later line continues that level
     out: list[str] = []
+    below = -1  # the depth of the line that follows
     for depth, name in reversed(rows):
         more += [False] * (depth + 1 - len(more))
-        stem = "".join(bar if on else "    " for on in more[:depth])
+        stems = "".join(stem if on else blank for on in more[:depth])
         if width:
             name, _, size = name.rpartition("  ")
             name = f"[{size:>{width}}]  {name}"
-        out.append(stem + (branch if more[depth] else last) + name)
+        if style.parent and below > depth:
+            branch = style.parent if more[depth] else style.last_parent
+        else:
+            branch = style.branch if more[depth] else style.last
+        out.append(stems + branch + name)
         more[depth] = True
         del more[depth + 1 :]
+        below = depth
     return out[::-1]

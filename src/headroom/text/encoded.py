@@ -29,7 +29,8 @@ def cut_encoded(lines: Sequence[str], query: Query) -> tuple[list[str], list[Omi
             continue
         if _RUN.search(line):
             line = _cut_runs(line, i, lost)
-        if len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE and not _is_json(line) and not _lists(line):
+        dense = len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE
+        if dense and not _is_json(line) and not _lists(line):
             line = _cut_line(line, i, query, lost)
         out[i] = line
     return out, [

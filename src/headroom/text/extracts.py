@@ -7,7 +7,7 @@ no repeating in the next, and where one answers the question the others can do w
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from headroom.marker import omitted
@@ -18,6 +18,7 @@ from headroom.text.query import parse_query
 from headroom.text.sentences import Piece, is_reference, pieces_of, reads_like_prose, sentence_count
 from headroom.text.worth import Worth
 
+_TABLE_SIGNS, _LONG_TABLE = ("|", "+"), 600
 _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
 _SURE, _MAX_ANSWERS = 0.6, 12
 _LITTLE_RELEVANT = 0.25  # of the best match
@@ -62,6 +63,17 @@ class _Chosen:
     kept: list[bool]
     source: dict[int, int]
     names: dict[int, str]
+    coded: Callable[[str], str]
+
+    def block(self, i: int, stop: int) -> tuple[int, str]:
+        """The kept piece at `i`, a long table with its rest and in a shorter form; and where the next piece begins."""
+        pieces, end = self.pieces, i + 1
+        if pieces[i].free or pieces[i].text.lstrip()[:1] not in _TABLE_SIGNS:
+            return end, pieces[i].text
+        if end < stop and pieces[end].folds and self.kept[end]:
+            end += 1
+        text = "\n".join([p.text for p in pieces[i:end]])
+        return end, self.coded(text) if len(text) >= _LONG_TABLE else text
 
     def shown_before(self, i: int) -> bool:
         """Whether the piece repeats one that stays."""
@@ -101,10 +113,20 @@ def extracts(
     shares = _READ if context.intent is Intent.READ else (_RETRIEVED if retrieved else _UNKNOWN)[context.level]
     limit = shares.asked if worth.asked else shares.plain
     kept = _kept(pieces, worth, limit if share is None else min(limit, share))
-    if context.level is Level.AGGRESSIVE or (retrieved and worth.asked):
+    if context.level is Level.AGGRESSIVE or (retrieved and worth.relevance):
         _fold_blocks(pieces, kept, worth)
-    chosen = _Chosen(pieces, kept, worth.source, _passage_names(pieces, called))
+    chosen = _Chosen(pieces, kept, worth.source, _passage_names(pieces, called), _table_coder(context))
     return [None if all(kept[a:b]) else _rendered(chosen, a, b) for a, b in spans]
+
+
+def _table_coder(context: Context) -> Callable[[str], str]:
+    """A function that gives a table's lossless form, or the table itself where that is no shorter."""
+
+    def coded(table: str) -> str:
+        form = context.nested(table, context.path)
+        return form.text if form is not None and form.lossless else table
+
+    return coded
 
 
 def _are_passages(paths: Sequence[str], context: Context) -> bool:
@@ -181,8 +203,9 @@ def _rendered(chosen: _Chosen, start: int, stop: int) -> Extract:
     while i < stop:
         out.append("" if not out or pieces[i].inline else "\n")
         if kept[i]:
-            out.append(pieces[i].text)
-            i += 1
+            end, shown = chosen.block(i, stop)
+            out.append(shown)
+            i = end
             continue
         end = _gap_end(chosen, i, stop)
         gone = [k for k in range(i, end) if not kept[k]]

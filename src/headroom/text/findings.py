@@ -111,7 +111,7 @@ def _parse(line: str, i: int, path: str) -> Finding | None:
 
 
 def _headed(lines: Sequence[str], i: int) -> Finding | None:
-    """The finding whose message is line i and whose place is on the next line, "--> src/a.rs:3:9", up to a blank line."""
+    """The finding whose message is line i and whose place is on the next line ("--> src/a.rs:3:9"), to a blank line."""
     place = _ARROW.match(lines[i + 1])
     if place is None or not lines[i][:1].strip():
         return None

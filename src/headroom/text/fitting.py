@@ -104,7 +104,9 @@ def _widths_around(
     if same < 0.5 * len(gap) or 4 * same < 5 * best:
         return None
     pushed = [len(g) + len(b) for g, b, size in zip(gap, behind, sums, strict=True) if size > total]
-    right = Counter(pushed).most_common(1)[0][0] - 1 if pushed else max(map(len, behind))
+    width, seen = Counter(pushed).most_common(1)[0] if pushed else (0, 0)
+    fitting = [len(b) for b, size in zip(behind, sums, strict=True) if size == total]
+    right = width - 1 if seen > 1 and width > max(fitting) else max(fitting)
     left = total - 1 - right
     return (left, right) if left > 0 and right > 0 else None
 

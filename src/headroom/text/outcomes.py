@@ -51,7 +51,8 @@ _NOTHING = re.compile(
     r"\b(?:0|no) (?:\w+ )?(?:failures?|errors?|warnings?|failed|vulnerabilities)\b"
 )
 _TIME = re.compile(
-    r"\ufeff?(?:[^\t]{1,80}\t[^\t]{1,80}\t\ufeff?)?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)? |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? |"
+    r"\ufeff?(?:[^\t]{1,80}\t[^\t]{1,80}\t\ufeff?)?"  # a job and a step
+    r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)? |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? |"
     r"#\d+ \d+\.\d+ )"
 )
 _PROBED, _TIMED_SHARE = 200, 0.6

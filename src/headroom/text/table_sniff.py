@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from headroom.model import Context, Intent
 from headroom.text.delimited import separator, splitter
+from headroom.text.drawing import DRAWN
 from headroom.text.layout import spread
 from headroom.text.regions import heads_table
 
@@ -18,7 +19,7 @@ _PATH_CHARS = re.compile(r"[^\s:()\[\]{}<>\"'`,;=|*]+")
 _KEYED = re.compile(r"\s*[^\s:=|#>\-\[{(\"'][^:=|{}\[\]();]{0,40}?\s*(?::|=|\|)(?: |\t|$)")
 _OPENER = re.compile(r"-\[ RECORD \d+ \]|\*{5,} \d+\. row \*{5,}|Handle 0x|(?:processor|Name|Package|Id|File|UUID)\s*:")
 _LISTED = (
-    (re.compile(r"(?:[│|](?:   |\xa0\xa0 )|    )*(?:├── |└── |\|-- |`-- )"), 0.5),
+    (DRAWN, 0.5),
     (re.compile(r"[-dlcbpsD][-r][-w][-xsStT][-r][-w][-xsS][-r][-w][-xtT][.+@]?\s+\d+ "), 0.5),
     (re.compile(r"\t(?:modified|new file|deleted|renamed|typechange|both \w+):\s+\S|\t\S+$"), 0.4),
     (re.compile(r"(?:[ MTADRCU?!]{2} |[12u?!] [.MTADRCU]{2} [NS.][.CMU]{3} )\S"), 0.8),

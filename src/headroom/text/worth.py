@@ -21,6 +21,7 @@ _OWN_WEIGHT = 0.5  # of the match with the text's own question where the user as
 _OVERHEAD = 60  # characters that every sentence is taken to cost on top of its own, so that short ones don't always win
 _STEM, _STEM_WEIGHT, _FEW, _MIN_COVER, _MIN_COVERED = 5, 0.7, 3, 0.34, 2
 _SAID_AGAIN = 1.3  # what several passages say is more likely to matter
+_FROM_AROUND = 0.4
 _EDGE, _MIN_REPEAT, _MIN_REPEATED_BLOCK = 32, 48, 120
 
 
@@ -63,7 +64,20 @@ class Worth:
                 density[i] = value / (len(p.text) + _OVERHEAD)
         for at in source.values():
             density[at] *= _SAID_AGAIN
-        return cls(density, match, source, relevance, asked)
+        return cls(_evened(pieces, density), match, source, relevance, asked)
+
+
+def _evened(pieces: Sequence[Piece], density: Sequence[float]) -> list[float]:
+    """The scores with a part of each taken from the sentences around it, so that what goes goes in runs: one gap of
+    three sentences costs one marker and reads better than three gaps."""
+    out = list(density)
+    for i, piece in enumerate(pieces):
+        around = [
+            density[k] for k in (i - 1, i + 1) if 0 <= k < len(pieces) and pieces[k].passage == piece.passage and density[k]
+        ]
+        if density[i] and around:
+            out[i] += _FROM_AROUND * (sum(around) / len(around) - density[i])
+    return out
 
 
 def _matches(query: Query, texts: list[str], words: list[set[str]]) -> tuple[list[float], bool]:
