@@ -119,7 +119,8 @@ def measure(label: str, python: Path, inputs: Iterable[Input], ask: bool, home: 
                     "label": label, "workload": workload, "payload": payload.name, "question": question,
                     "bytes": len(payload.text.encode("utf-8", "surrogateescape")), "tokens_before": before,
                     "tokens_after": count(answer["text"]), "facts": len(facts), "facts_visible": len(facts) - len(lost),
-                    "lost": [fact.answers for fact in lost], "seconds": answer["seconds"], "error": answer["error"],
+                    "lost": [fact.answers for fact in lost], "seconds": answer["seconds"],
+                    "cpu_seconds": answer["cpu_seconds"], "error": answer["error"],
                     "peak_mib": answer["peak_mib"], **worker.start,
                 }  # fmt: skip
         worker.close()

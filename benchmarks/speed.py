@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ LINEAR_STEPS = (1, 10)
 LINEAR_LIMIT, ADVERSARIAL_LIMIT, MEMORY_LIMIT, IMPORT_MS, IMPORT_MB = 12.0, 2.0, 12.0, 60.0, 30.0
 _WORDS = "request server cache index worker token queue batch storage session client update retry schema parser".split()
 _IMPORTS = 7
+_STATUS = Path("/proc/self/status")
 
 
 def _filled(size: int, piece: Callable[[int, random.Random], str]) -> str:
@@ -123,6 +125,12 @@ ADVERSARIAL: dict[str, Callable[[int], str]] = {
     "lone surrogates": lambda size: "broken \udc80 text \ud800\n" * (size // 16),
     "NULs": lambda size: "\x00" * size,
     "open quotes": lambda size: '{"a": "' * (size // 7),
+    "escaped quotes": lambda size: '["' + '\\"' * (size // 2) + "]",
+    "open braces": lambda size: "{a " * (size // 3),
+    "open tags": lambda size: "<a " * (size // 3),
+    "open fences": lambda size: "```\n| a\n" * (size // 8),
+    "deep indentation": lambda size: "\n".join(" " * (i % 400) + "x:" for i in range(size // 202)),
+    "digits": lambda size: "1" * size,
     "brackets": lambda size: "[{(<" * (size // 4),
     "spaces": lambda size: " " * size + "x",
     "pipes": lambda size: "| " * (size // 2),
@@ -165,6 +173,9 @@ def _work(name: str, file: Path) -> None:
 
 def _peak() -> int:
     """The largest size of this process so far in bytes; 0 where the system doesn't tell."""
+    if _STATUS.exists():  # getrusage of a Linux process counts what its parent held before it became this one
+        found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
+        return int(found[1]) * 1024 if found else 0
     try:
         import resource  # noqa: PLC0415 - not on every system
     except ImportError:

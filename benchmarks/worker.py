@@ -70,7 +70,7 @@ def main() -> None:
         job = json.loads(line)
         messages = conversation(job)
         error, text = "", job["text"]
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         try:
             result = compress(messages, model="gpt-4o", **job["options"])
             seconds = time.perf_counter() - started
@@ -79,7 +79,8 @@ def main() -> None:
             error = getattr(result.blocks[-1], "detail", "") if getattr(result, "blocks", ()) else ""
         except Exception as failure:  # what fails is a row of the report
             seconds, error = time.perf_counter() - started, repr(failure)[:300]
-        answer({"seconds": seconds, "peak_mib": peak_mib(), "error": error, "text": text})
+        used = time.process_time() - used
+        answer({"seconds": seconds, "cpu_seconds": used, "peak_mib": peak_mib(), "error": error, "text": text})
 
 
 if __name__ == "__main__":

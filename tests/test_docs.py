@@ -156,6 +156,14 @@ def test_the_readme_is_short() -> None:
     assert (ROOT / "README.md").read_text("utf-8").count("\n") <= 150
 
 
+def test_what_the_readme_says_of_its_example_is_so() -> None:
+    shown, said = (ROOT / "README.md").read_text("utf-8").split("<!-- end -->", 2)[:2]
+    for first, last in re.findall(r"--lines (\d+)-(\d+)", said.split("##")[0]):
+        assert f"({first}–{last})" in shown
+    for value in re.findall(r"\((\d+ ms)\)", said):
+        assert value in shown
+
+
 def test_every_part_has_its_place_in_the_documents() -> None:
     library = (ROOT / "docs" / "library.md").read_text("utf-8")
     compressors = FENCE.sub("", (ROOT / "docs" / "compressors.md").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""What precedes a block: the user's question, what the model said since, and the lines that earlier tool results and calls already show."""
+"""What precedes a block: the user's question, what the model said since, and the lines that stand there already."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from headroom.text.passages import with_own_question
 from headroom.tokens import count_tokens
 
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
-_SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE = 0.95, 0.9, 0.6
+_SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE, _SURE_CODE = 0.95, 0.9, 0.6, 0.8
 _MAX_DEPTH = 4
 
 
@@ -44,6 +44,8 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
 
 
 def _settled(whole: Choice) -> bool:
+    if whole.content_type == "code":  # lines of stars and dashes are comments there
+        return whole.sure >= _SURE_CODE
     shrunk = whole.tokens_after < whole.tokens_before * _SETTLED_SHARE
     return whole.sure >= (_LIKELY_SETTLED if shrunk else _SETTLED)
 

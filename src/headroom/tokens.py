@@ -120,11 +120,14 @@ def count_tokens(text: str) -> int:
         return 0
     data = text.encode("utf-8", "surrogatepass")
     margin = bytes(_MARGIN)
-    padded = margin + data + margin
     all_ascii = text.isascii()
     total = 0
     for start in range(0, len(data), _PIECE):
-        piece = padded[start : start + _PIECE + _WINDOW]
+        piece = data[max(start - _MARGIN, 0) : start + _PIECE + _MARGIN]
+        if start == 0:
+            piece = margin + piece
+        if start + _PIECE + _MARGIN > len(data):
+            piece += margin[: start + _PIECE + _MARGIN - len(data)]
         total += _weigh(piece, _ASCII)
         if not all_ascii and not piece.isascii():
             total += _weigh(piece, _WIDE)

@@ -19,7 +19,7 @@ from headroom.text.terminal import has_controls, resolve
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{160}")
 _BASE64_LINE = re.compile(r"[A-Za-z0-9+/]{60,120}={0,2}\r?$")
 _LONG, _WIDE = 2_000, 400
-_TELLING, _MANY, _DISTINCT_SHARE = 12, 20, 0.7
+_TELLING, _MANY, _DISTINCT_SHARE, _LONG_BLOCK = 12, 20, 0.75, 8
 
 
 class Noise:
@@ -103,9 +103,12 @@ class Noise:
 
 
 def _repeats_itself(lines: Sequence[str]) -> bool:
-    """Whether many of the lines stand there more than once."""
+    """Whether many of the lines stand there more than once, in long blocks."""
     telling = [line for line in lines if len(line) >= _TELLING]
-    return len(telling) >= _MANY and len(set(telling)) <= len(telling) * _DISTINCT_SHARE
+    if len(telling) < _MANY or len(set(telling)) > len(telling) * _DISTINCT_SHARE:
+        return False
+    sizes = (block.end - block.start for block in repeated_blocks(lines, [True] * len(lines)))
+    return sum(size for size in sizes if size >= _LONG_BLOCK) * 4 >= len(lines)
 
 
 def _longest(sample: Sample) -> int:

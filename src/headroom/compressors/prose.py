@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Intent, Level
+from headroom.text.addresses import with_short_addresses, with_whole_addresses
 from headroom.text.extracts import extracts
 from headroom.text.sentences import reads_like_prose
 from headroom.tokens import count_tokens
@@ -32,17 +33,20 @@ class Prose:
         return reads_like_prose(sample.lines)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
-        """One extract, none where the level or a file read asks for every line."""
-        if len(text) < _MIN_CHARS or (context.level is Level.BALANCED and context.intent is Intent.READ):
+        """The text with its addresses shortened, and an extract; none for a file read that asks for every line."""
+        if len(text) < _MIN_CHARS or (context.level is not Level.AGGRESSIVE and context.intent is Intent.READ):
             return
+        short = with_short_addresses(text)
+        if short is not text:
+            yield Compressed(short, self.name, lossless=True)
         share = None if context.target is None else context.target / max(count_tokens(text), 1)
         (extract,) = extracts([text], [""], context, share)
         if extract is not None:
             yield Compressed(extract.text, self.name, False, extract.omissions)
 
     def decode(self, text: str) -> str:
-        """An extract has no way back; the original is in the store."""
-        return text
+        """The text with its addresses as written; an extract has no way back, its original is in the store."""
+        return with_whole_addresses(text)
 
     def same(self, decoded: str, original: str) -> bool:
         """Whether two texts are equal."""

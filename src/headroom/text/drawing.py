@@ -42,7 +42,7 @@ DRAWN = re.compile("|".join(pattern.pattern.replace("(.*)", "") for pattern in _
 _SIZE = re.compile(r"\[ *(\S+)\]  (.*)", re.DOTALL)
 _HEADER = re.compile(
     r'\[tree: the next (\d+) lines stand one blank deeper for each branch "([^"]+)"'
-    r'(?:, the blank in "│.." is hard)?(?:, sizes were printed as "\[ {(\d+)}\]  ")?\]'
+    r'(?:, the list being cut off inside levels ([\d ]+))?(?:, the blank in "│.." is hard)?(?:, sizes were printed as "\[ {(\d+)}\]  ")?\]'
 )
 START = "[tree: the next "
 
@@ -52,13 +52,23 @@ def encode(lines: Sequence[str]) -> list[str] | None:
     for style, pattern in zip(_STYLES, _PATTERNS, strict=True):
         found = [match for line in lines if (match := pattern.fullmatch(line))]
         if len(found) == len(lines):
-            coded = _indented(lines, found, style)
-            if decode(coded) == list(lines):
-                return coded
+            for cut in (False, True):
+                coded = _indented(lines, found, style, _open_levels(found[-1], style) if cut else "")
+                if decode(coded) == list(lines):
+                    return coded
     return None
 
 
-def _indented(lines: Sequence[str], found: Sequence[re.Match[str]], style: _Style) -> list[str]:
+def _open_levels(last: re.Match[str], style: _Style) -> str:
+    """The levels that the last line shows as going on, where a list was cut off."""
+    size = len(style.stem)
+    stems = [last[1][at : at + size] for at in range(0, len(last[1]), size)]
+    levels = [i for i, stem in enumerate(stems) if stem.strip()]
+    levels += [len(stems)] if last[2] in (style.branch, style.parent) else []
+    return " ".join(map(str, levels))
+
+
+def _indented(lines: Sequence[str], found: Sequence[re.Match[str]], style: _Style, cut: str) -> list[str]:
     depths = [len(match[1]) // len(style.stem) for match in found]
     names = [match[3] for match in found]
     hard = any("\xa0" in line for line in lines)
@@ -68,6 +78,7 @@ def _indented(lines: Sequence[str], found: Sequence[re.Match[str]], style: _Styl
         width = len(names[0]) - len(sizes[0][2]) - 4
         names = [f"{match[2]}  {match[1]}" for match in sizes]
     header = f'{START}{len(lines)} lines stand one blank deeper for each branch "{style.parent or style.branch}"'
+    header += f", the list being cut off inside levels {cut}" if cut else ""
     header += ', the blank in "│.." is hard' if hard else ""
     header += f', sizes were printed as "[ {{{width}}}]  "' if width else ""
     return [header + "]", *[" " * depth + name for depth, name in zip(depths, names, strict=True)]]
@@ -82,8 +93,9 @@ def decode(coded: Sequence[str]) -> list[str]:
     rows = [(len(line) - len(line.lstrip(" ")), line.lstrip(" ")) for line in coded[1:]]
     stem = style.stem.replace(" ", "\xa0", 2) if "is hard" in coded[0] else style.stem
     blank = " " * len(stem)
-    width = int(match[3] or 0)
-    more: list[bool] = []  # by depth: whether a later line continues that level
+    width = int(match[4] or 0)
+    open_ = set(map(int, (match[3] or "").split()))
+    more = [level in open_ for level in range(max(open_, default=-1) + 1)]  # by depth: whether that level goes on
     out: list[str] = []
     below = -1  # the depth of the line that follows
     for depth, name in reversed(rows):

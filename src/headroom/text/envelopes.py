@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# An open string goes on to the end of the text, so that no part of it is looked at twice.
+_LITERAL = re.compile(_STRING.pattern[:-1] + r'(?:"|\\?\Z)', re.DOTALL)
 _OPEN = re.compile(r'\s*[\[{\s]*(?:"\w{1,30}": ?"[^"\\]{0,60}", ?)*"(\w{1,30})": ?"')
 _BEGUN = re.compile(r"u[0-9a-fA-F]{0,3}$")
 _MIN_INNER, _MIN_SHARE, _MAX_INNER = 200, 0.6, 24
@@ -24,15 +27,20 @@ class Inner:
     end: int
 
 
-def inner_texts(text: str) -> list[Inner]:
+def inner_texts(text: str) -> Sequence[Inner]:
     """The long strings that make up most of a JSON text, in order; empty where the text is no such envelope.
 
     A text that was cut off inside its one string counts too: the string ends where it was cut. Linear: one parse by the
     C scanner, one regex pass over the literals, one walk over the values.
     """
+    if len(text) < _MIN_INNER or text[:64].lstrip()[:1] not in ("{", "[", '"'):
+        return ()
+    return _inner_texts(text)
+
+
+@lru_cache(maxsize=8)  # each of those that handle a text asks
+def _inner_texts(text: str) -> Sequence[Inner]:
     head = text[:64].lstrip()
-    if len(text) < _MIN_INNER or head[:1] not in ("{", "[", '"'):
-        return []
     if text.rstrip()[-1:] not in ("}", "]", '"') or not _dominated(text):
         return _cut_off(text)
     if head[:1] == "[" and not head[1:].lstrip().startswith(("{", '"')):
@@ -42,7 +50,7 @@ def inner_texts(text: str) -> list[Inner]:
     except (ValueError, RecursionError):
         return _cut_off(text)
     strings = list(_strings(value, "$"))
-    literals = list(_STRING.finditer(text))
+    literals = list(_LITERAL.finditer(text))
     if len(strings) != len(literals):
         return []
     found = [
@@ -64,7 +72,7 @@ def _dominated(text: str) -> bool:
     """Whether a few long literals hold most of the text, without building anything."""
     held = count = 0
     room = len(text) - len(text) * _MIN_SHARE
-    for found in _STRING.finditer(text):
+    for found in _LITERAL.finditer(text):
         start, end = found.span()
         if end - start >= _MIN_INNER:
             held += end - start

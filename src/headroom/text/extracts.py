@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from headroom.marker import omitted
 from headroom.model import Context, Intent, Level, Omission
+from headroom.text.addresses import with_short_addresses
 from headroom.text.lines import sample, split_lines
 from headroom.text.passages import label_of, questions_of
 from headroom.text.query import parse_query
@@ -21,7 +22,7 @@ from headroom.text.worth import Worth
 _TABLE_SIGNS, _LONG_TABLE = ("|", "+"), 600
 _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
 _SURE, _MAX_ANSWERS = 0.6, 12
-_LITTLE_RELEVANT = 0.25  # of the best match
+_LITTLE_RELEVANT = 0.4  # of the best match
 _MIN_PASSAGES, _MIN_SENTENCES, _MIN_CHARS = 3, 4, 320
 # A string in a list that is named like the answer to a search, or a key of one of its records.
 _PASSAGE_PATH = re.compile(
@@ -224,7 +225,7 @@ def _rendered(chosen: _Chosen, start: int, stop: int) -> Extract:
         Omission(kind, sum(n for n, _, _ in gaps), unit, _joined_ranges([(a, b) for _, a, b in gaps]))
         for (kind, unit), gaps in lost.items()
     )
-    return Extract("".join(out), tuple(omissions))
+    return Extract(with_short_addresses("".join(out)), tuple(omissions))
 
 
 def _joined_ranges(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

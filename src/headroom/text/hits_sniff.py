@@ -54,6 +54,8 @@ def _flat(lines: Sequence[str], asked: bool) -> float:
             # compilers and linters point at lines the same way; what they say is another compressor's
             diagnostics = sum(1 for line in lines if _DIAGNOSTIC.match(line))
             return 0.95 if diagnostics * 8 <= len(lines) else 0.6 if asked else 0.0
+    if not asked and sum(["/" in line or "\\" in line for line in lines]) * 10 < len(lines) * 9:
+        return 0.0
     bare = [match[1] for line in lines if (match := _BARE.match(line))]
     if asked and len(bare) >= _MOST * len(lines):
         return 0.8

@@ -208,22 +208,32 @@ class Document:
         tables = [line for table in sections for line in (table.heading, *table.heads, *table.lines)]
         heads = "\n".join([head for table in sections for head in table.heads])
         lettered = any(len(table.heads) > 1 for table in sections)
-        header = _header(self.lines, heads, lettered, bool(writer.texts), whole)
-        return escape_surrogates("\n".join([header, frame, *tables, *writer.texts]))
+        alone = frame == "#1" and len(sections) + len(writer.texts) == 1
+        legend = _legend(heads, lettered, any(map(_has_gaps, sections))) if heads else []
+        if (heads or writer.texts) and not alone:
+            legend.insert(0, "#1 stands for section #1")
+        header = _header(self.lines, legend, whole)
+        return escape_surrogates("\n".join([header, *([] if alone else [frame]), *tables, *writer.texts]))
 
 
-def _header(lines: bool, heads: str, lettered: bool, texts: bool, whole: bool) -> str:
-    """What the reader must know, of what this document uses."""
+def _has_gaps(section: _Section) -> bool:
+    """Whether a row of the table may have an empty cell; those at a row's end are not written."""
+    return len(section.heads) > 1 or len({line.count("\t") for line in section.lines}) > 1 or any(
+        not line or line[0] == "\t" or "\t\t" in line for line in section.lines
+    )
+
+
+def _legend(heads: str, lettered: bool, gaps: bool) -> list[str]:
+    """What the reader must know of the tables: only what these use."""
+    legend = ["tables: columns, then a row a line, cells between tabs"]
+    legend[0] += ", an empty cell is an absent key" if gaps else ""
+    legend += [meaning for pattern, meaning in _LEGEND if pattern.search(heads)]
+    return [*legend, "a row's letter names its kind"] if lettered else legend
+
+
+def _header(lines: bool, legend: list[str], whole: bool) -> str:
     left = "nothing left out" if whole else "[… …] says what is left out"
-    parts = [f"{_START}{' Lines' if lines else ''} rewritten, {left}: quotes only where needed"]
-    if heads or texts:
-        parts.append("#1 stands for section #1")
-    if heads:
-        parts.append("tables: columns, then a row a line, cells between tabs, an empty cell is an absent key")
-        parts += [meaning for pattern, meaning in _LEGEND if pattern.search(heads)]
-    if lettered:
-        parts.append("a row's letter names its kind")
-    return "; ".join(parts) + "]"
+    return "; ".join([f"{_START}{' Lines' if lines else ''} rewritten, {left}: quotes only where needed", *legend]) + "]"
 
 
 def decode(text: str) -> str:
@@ -233,7 +243,7 @@ def decode(text: str) -> str:
         raise ValueError("not a compact form")
     lines = body.split("\n")
     start = next((i for i, line in enumerate(lines) if _HEADING.match(line)), len(lines))
-    frame = Reader("\n".join(lines[:start])).value()
+    frame = Reader("\n".join(lines[:start])).value() if start else Ref(1)
     sections: dict[int, Any] = {}
     at = start
     while at < len(lines):

@@ -86,7 +86,13 @@ class _Trouble(dict[str, bool]):
 def without_times(lines: Sequence[str]) -> Sequence[str]:
     """The lines without the times that a CI service or a container build puts before each, if it does."""
     probe = [line for line in lines[:_PROBED] if line]
-    if sum(1 for line in probe if _TIME.match(line)) < len(probe) * _TIMED_SHARE or not probe:
+    others, most = 0, len(probe) - len(probe) * _TIMED_SHARE
+    for line in probe:
+        if _TIME.match(line) is None:
+            others += 1
+            if others > most:
+                return lines
+    if not probe:
         return lines
     return [_TIME.sub("", line, count=1) for line in lines]
 

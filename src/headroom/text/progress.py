@@ -21,7 +21,8 @@ def progress_runs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     for i, line in enumerate((*lines, "")):
         percent = -1
         if "%" in line and len(line) <= _LONGEST and (found := _PERCENT.search(line)):
-            percent = int(found[1])
+            # "[ 12%] Building x": how far all is, before what this line alone says
+            percent = -1 if line[: found.start()].rstrip().endswith("[") else int(found[1])
         if start >= 0 and (percent < done or not _same(last, line)):
             if i - start >= _LEAST:
                 yield start, i - 1

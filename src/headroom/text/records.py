@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from operator import ne
 
 from headroom.text.cells import join_words, simplify
 from headroom.text.fitting import Fit, fit_words, verified
@@ -22,7 +23,7 @@ _PADDED = re.compile(r"  |\t")
 _MIN_ALIKE = 3
 _MAX_FORMS = 200
 _MAX_LINES = 400
-_MANY = 20
+_MANY, _FEW = 20, 8
 
 
 def split_records(lines: Sequence[str]) -> list[tuple[int, int]]:
@@ -74,7 +75,7 @@ def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> tuple[
             alike[tuple([keys.get(x) or keys.setdefault(x, key_of(x)) for x in lines[start:end]])].append(i)
     placed = [Placed("\n".join(lines[a:b])) for a, b in records]
     layouts: list[Layout] = []
-    for members in alike.values():
+    for members in _merged(alike):
         if len(members) < _MIN_ALIKE or len(layouts) >= _MAX_FORMS:
             continue
         fit = _fit_form([lines[records[i][0] : records[i][1]] for i in members])
@@ -86,6 +87,20 @@ def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> tuple[
                 placed[i] = Placed(placed[i].text, len(layouts), row)
         layouts.append(fit.layout)
     return placed, layouts
+
+
+def _merged(alike: dict[tuple[str, ...], list[int]]) -> list[list[int]]:
+    """The records of each form; shapes that differ in few of their keys (a name in the key's place) are one."""
+    shapes: dict[int, list[tuple[str, ...]]] = defaultdict(list)
+    members: dict[tuple[str, ...], list[int]] = {}
+    for shape in sorted(alike, key=lambda s: -len(alike[s])):
+        known = shapes[len(shape)]
+        few = len(shape) // _FEW
+        base = next((b for b in known if sum(map(ne, b, shape)) <= few), shape) if few else shape
+        if base is shape and len(known) < _MANY:
+            known.append(shape)
+        members.setdefault(base, []).extend(alike[shape])
+    return [sorted(found) for found in members.values()]
 
 
 def _fit_form(group: Sequence[Sequence[str]]) -> Fit:
@@ -118,7 +133,8 @@ def _fit_line(column: tuple[str, ...], taken: frozenset[str]) -> tuple[Layout, l
     name = _name(column[0])
     common = _common_start(column)
     if len(column) < _MANY:  # what a few values have in common is no key
-        common = common[: len(key_part(column[0]))]
+        size = len(key_part(column[0]))
+        common = common[: size + len(common[size:]) - len(common[size:].lstrip(" \t"))]
     plain = Layout((common, ""), (Slot(clean_names([name], taken)[0]),))
     size = len(common)
     rows: list[Cells | None] = [(line[size:],) for line in column]

@@ -79,6 +79,7 @@ def _sure_aligned(lines: Sequence[str]) -> float:
     if gapped >= 0.5 * len(lines) and any(map(heads_table, lines[:6])):
         return 0.9
     sure = _sure_gutters(lines) if gapped >= 0.7 * len(lines) else _sure_worded(lines)
+    sure = max(sure, _sure_measured(lines))
     timed = sure and sum(map(bool, map(_TIME.match, lines))) > 0.3 * len(lines)
     return 0.0 if timed else sure
 
@@ -95,6 +96,21 @@ def _sure_worded(lines: Sequence[str]) -> float:
         return 0.74 if len(lines) >= 20 and all(map(str.isdigit, columns[1])) else 0.0
     same = sum(column.count(column[0]) == seen for column in columns)
     return 0.85 if same > 1 else 0.74 if same and len(lines) >= 20 else 0.0
+
+
+def _sure_measured(lines: Sequence[str]) -> float:
+    """Rows of as many words of which most are numbers (vmstat, netstat -i, /proc files)."""
+    words = [line.split() for line in lines]
+    size, seen = Counter(map(len, words)).most_common(1)[0]
+    if size < 4 or seen < 6 or seen < 0.7 * len(lines):
+        return 0.0
+    rows = [row for row in words if len(row) == size]
+    measured = [c for c in zip(*rows, strict=True) if sum(map(_is_number, c)) >= 0.9 * seen]
+    return 0.8 if 2 * len(measured) > size else 0.0
+
+
+def _is_number(word: str) -> bool:
+    return word.strip("-+%").replace(".", "", 1).isdigit()
 
 
 def _sure_gutters(lines: Sequence[str]) -> float:
