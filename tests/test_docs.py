@@ -166,9 +166,11 @@ def test_what_the_readme_says_of_its_example_is_so() -> None:
 
 def test_every_part_has_its_place_in_the_documents() -> None:
     library = (ROOT / "docs" / "library.md").read_text("utf-8")
-    compressors = FENCE.sub("", (ROOT / "docs" / "compressors.md").read_text("utf-8"))
-    sections = re.findall(r"^## (\w+)$", compressors, re.M)
+    text = FENCE.sub("", (ROOT / "docs" / "compressors.md").read_text("utf-8"))
+    sections = re.findall(r"^## (\w+)$", text, re.M)
     assert sections == sorted(plugins.compressors())
+    examples = re.findall(r"^## (\w+)$.*?^[\d,]+ → [\d,]+ tokens \([^)]*\), (\w+)", text, re.M | re.S)
+    assert examples == [(name, name) for name in sections]
     for name in [*plugins.dialects(), *(reason.value for reason in Reason), *(field.name for field in fields(Options))]:
         assert f"`{name}`" in library, name
     assert f"## {headroom.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")

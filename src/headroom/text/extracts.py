@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import log2
 
 from headroom.marker import omitted
 from headroom.model import Context, Intent, Level, Omission
@@ -19,6 +20,7 @@ from headroom.text.query import parse_query
 from headroom.text.sentences import Piece, is_reference, pieces_of, reads_like_prose, sentence_count
 from headroom.text.worth import Worth
 
+_MANY, _PER_DOUBLING, _MOST_DOUBLINGS = 64_000, 0.1, 4.0
 _TABLE_SIGNS, _LONG_TABLE = ("|", "+"), 600
 _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
 _SURE, _MAX_ANSWERS = 0.6, 12
@@ -113,11 +115,19 @@ def extracts(
     worth = Worth.of(pieces, parse_query(question), parse_query(own))
     shares = _READ if context.intent is Intent.READ else (_RETRIEVED if retrieved else _UNKNOWN)[context.level]
     limit = shares.asked if worth.asked else shares.plain
+    if retrieved:
+        limit *= _of_many(sum(len(p.text) for p in pieces))
     kept = _kept(pieces, worth, limit if share is None else min(limit, share))
     if context.level is Level.AGGRESSIVE or (retrieved and worth.relevance):
         _fold_blocks(pieces, kept, worth)
     chosen = _Chosen(pieces, kept, worth.source, _passage_names(pieces, called), _table_coder(context))
     return [None if all(kept[a:b]) else _rendered(chosen, a, b) for a, b in spans]
+
+
+def _of_many(size: int) -> float:
+    """The part of the usual share that stays of so many characters of passages: of many, each matters less."""
+    doublings = min(max(log2(max(size, 1) / _MANY), 0.0), _MOST_DOUBLINGS)
+    return 1.0 - _PER_DOUBLING * doublings
 
 
 def _table_coder(context: Context) -> Callable[[str], str]:

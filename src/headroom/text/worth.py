@@ -72,9 +72,8 @@ def _evened(pieces: Sequence[Piece], density: Sequence[float]) -> list[float]:
     three sentences costs one marker and reads better than three gaps."""
     out = list(density)
     for i, piece in enumerate(pieces):
-        around = [
-            density[k] for k in (i - 1, i + 1) if 0 <= k < len(pieces) and pieces[k].passage == piece.passage and density[k]
-        ]
+        near = (k for k in (i - 1, i + 1) if 0 <= k < len(pieces) and pieces[k].passage == piece.passage)
+        around = [density[k] for k in near if density[k]]
         if density[i] and around:
             out[i] += _FROM_AROUND * (sum(around) / len(around) - density[i])
     return out
