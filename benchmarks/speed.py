@@ -1,7 +1,7 @@
 """How fast, how linear and how frugal the library is, on inputs made here: `python -m benchmarks.speed`.
 
-Every measurement is the first call of a fresh process. Times are of the processor, so that a busy machine tells the same
-story; memory is the growth of the process's peak over its size right after the import, in multiples of the input.
+Every measurement is the first call of a fresh process. Times are of the processor, so that a busy machine tells the
+same story; memory is the growth of the process's peak over its size right after the import, in multiples of the input.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _STATUS = Path("/proc/self/status")
 
 def _filled(size: int, piece: Callable[[int, random.Random], str]) -> str:
     """Pieces one after the other until `size` characters are reached; the same for every run."""
-    chance, out, length = random.Random(size), [], 0
+    chance, length = random.Random(size), 0
+    out: list[str] = []
     while length < size:
         out.append(piece(len(out), chance))
         length += len(out[-1]) + 1
@@ -38,7 +39,8 @@ def _log(i: int, chance: random.Random) -> str:
     level = "ERROR" if chance.random() < 0.01 else chance.choice(("INFO", "INFO", "DEBUG", "WARN"))
     word, other = chance.sample(_WORDS, 2)
     stamp = f"2024-05-{1 + i // 86_400 % 28:02} {i // 3600 % 24:02}:{i // 60 % 60:02}:{i % 60:02}"
-    return f"{stamp},{chance.randrange(1000):03} {level} [{word}-{i % 8}] com.example.{other}: {word} {i} took {chance.randrange(900)} ms"
+    said = f"{word} {i} took {chance.randrange(900)} ms"
+    return f"{stamp},{chance.randrange(1000):03} {level} [{word}-{i % 8}] com.example.{other}: {said}"
 
 
 def _build(i: int, chance: random.Random) -> str:
@@ -49,7 +51,8 @@ def _build(i: int, chance: random.Random) -> str:
 
 
 def _table(i: int, chance: random.Random) -> str:
-    return f"{i:>8}  {chance.choice(_WORDS):<12}{chance.randrange(10**6):>10}  {chance.choice(('ok', 'failed')):<8}{chance.random():.4f}"
+    state = chance.choice(("ok", "failed"))
+    return f"{i:>8}  {chance.choice(_WORDS):<12}{chance.randrange(10**6):>10}  {state:<8}{chance.random():.4f}"
 
 
 def _search(i: int, chance: random.Random) -> str:
@@ -63,13 +66,16 @@ def _listing(i: int, chance: random.Random) -> str:
 
 def _code(i: int, chance: random.Random) -> str:
     word, other = chance.sample(_WORDS, 2)
-    body = "\n".join(f"    {other}_{k} = {word}.{chance.choice(_WORDS)}({k}, {other!r})" for k in range(chance.randrange(3, 14)))
-    return f'def {word}_{i}({other}: int) -> int:\n    """Give the {word} of a {other}."""\n{body}\n    return {other}_0\n\n'
+    count = chance.randrange(3, 14)
+    calls = [f"    {other}_{k} = {word}.{chance.choice(_WORDS)}({k}, {other!r})" for k in range(count)]
+    head = f'def {word}_{i}({other}: int) -> int:\n    """Give the {word} of a {other}."""'
+    return "\n".join((head, *calls, f"    return {other}_0\n\n"))
 
 
 def _diff(i: int, chance: random.Random) -> str:
     word, other = chance.sample(_WORDS, 2)
-    head = f"diff --git a/{word}_{i}.py b/{word}_{i}.py\n--- a/{word}_{i}.py\n+++ b/{word}_{i}.py\n@@ -{i + 1},7 +{i + 1},7 @@\n"
+    names = f"diff --git a/{word}_{i}.py b/{word}_{i}.py\n--- a/{word}_{i}.py\n+++ b/{word}_{i}.py"
+    head = f"{names}\n@@ -{i + 1},7 +{i + 1},7 @@\n"
     around = "\n".join(f"     {word} = {other}({k})" for k in range(3))
     return f"{head}{around}\n-    {other} = {word}({i})\n+    {other} = {word}({i}, {other!r})\n{around}"
 
@@ -84,7 +90,8 @@ def _passage(i: int, chance: random.Random) -> str:
 
 def _json(size: int) -> str:
     def row(i: int, chance: random.Random) -> str:
-        return json.dumps({"id": i, "name": chance.choice(_WORDS), "size": chance.randrange(10**6), "tags": chance.sample(_WORDS, 2)})
+        name, *tags = chance.sample(_WORDS, 3)
+        return json.dumps({"id": i, "name": name, "size": chance.randrange(10**6), "tags": tags})
 
     return "[" + _filled(size, row).replace("\n", ", ") + "]"
 
@@ -187,7 +194,7 @@ def _peak() -> int:
 def _import_cost() -> tuple[float, float]:
     """Milliseconds and megabytes that the import adds to an interpreter: the best of a few processes."""
     code = (
-        "import time, json, benchmarks.speed as s; m = s._peak(); t = time.perf_counter(); import headroom; "
+        "import time, json, benchmarks.speed as s; m = s._peak(); t = time.perf_counter(); from headroom import compress; "
         "print(json.dumps([(time.perf_counter() - t) * 1e3, (s._peak() - m) / 1e6]))"
     )
     runs = [json.loads(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(_IMPORTS)]
@@ -200,7 +207,7 @@ def _verdict(holds: bool) -> str:
 
 def main() -> int:
     """Prints all measurements; the exit code is 1 where one is beyond its limit."""
-    options = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.split("\n", 1)[0] if __doc__ else "")
+    options = argparse.ArgumentParser("python -m benchmarks.speed", description=(__doc__ or "").partition("\n")[0])
     options.add_argument("names", nargs="*", help="only these workloads or adversarial inputs")
     options.add_argument("--mb", type=float, default=10.0, help="size of the large inputs in MB (default: 10)")
     options.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
@@ -225,7 +232,8 @@ def _linear(name: str, mb: float) -> bool:
     memory = large["memory"] / large["size"]
     holds = growth <= LINEAR_LIMIT and memory <= MEMORY_LIMIT
     speeds = " ".join(f"{run['size'] / MB / run['seconds']:8.1f}" for run in (small, large))
-    print(f"{name:20} {speeds} MB/s  x10: {growth:5.1f}  memory x{memory:4.1f}  left {large['ratio']:.2f}{_verdict(holds)}", flush=True)
+    told = f"{speeds} MB/s  x10: {growth:5.1f}  memory x{memory:4.1f}  left {large['ratio']:.2f}"
+    print(f"{name:20} {told}{_verdict(holds)}", flush=True)
     return holds
 
 
@@ -233,7 +241,8 @@ def _survived(name: str, mb: float) -> bool:
     run = _measure(name, int(mb * MB))
     per_mb, memory = run["seconds"] / (run["size"] / MB), run["memory"] / run["size"]
     holds = per_mb <= ADVERSARIAL_LIMIT and memory <= MEMORY_LIMIT
-    print(f"{name:20} {per_mb:8.3f} s/MB           memory x{memory:4.1f}  left {run['ratio']:.2f}{_verdict(holds)}", flush=True)
+    told = f"{per_mb:8.3f} s/MB           memory x{memory:4.1f}  left {run['ratio']:.2f}"
+    print(f"{name:20} {told}{_verdict(holds)}", flush=True)
     return holds
 
 

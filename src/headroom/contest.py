@@ -14,7 +14,7 @@ from headroom.text.lines import sample, split_lines
 from headroom.text.numbering import Run, dominant_run
 from headroom.tokens import count_tokens
 
-_SURE, _NEAR = 0.5, 0.2
+_SURE, _NEAR, _CERTAIN = 0.5, 0.2, 0.95
 MIN_CHARS = 160
 FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
 # A lossy form must be this much smaller than the best lossless one: losslessness is not traded for little.
@@ -78,8 +78,10 @@ def cost(form: Compressed) -> int:
 
 def _beats(one: Choice, other: Choice) -> bool:
     """Whether a choice is clearly better: smaller, and by a margin where it gives up losslessness for that."""
-    if one.compressed is None or other.compressed is None:
-        return one.compressed is not None
+    if one.compressed is None:
+        return False
+    if other.compressed is None:
+        return one.compressed.lossless or one.tokens_after < one.tokens_before * _LOSSY_SHARE
     if one.compressed.lossless == other.compressed.lossless:
         return one.tokens_after < other.tokens_after
     if other.compressed.lossless:
@@ -107,7 +109,8 @@ def compete(text: str, context: Context, tokens: int) -> Choice:
     typed = [pair for pair in (sniff_all(inner, context) if run else sniffed) if pair[1].name not in _GENERIC]
     content_type = typed[0][1].content_type if typed else "unknown"
     sure = typed[0][0] if typed else 0.0
-    generic = [pair for pair in sniffed if pair[1].name in _GENERIC]
+    # A compressor that is certain of its type knows which characters count in it: nothing is polished before.
+    generic = [pair for pair in sniffed if pair[1].name in _GENERIC and (sure < _CERTAIN or pair[1].name != "noise")]
     if quotable and content_type in _EDITABLE:
         return _best(text, content_type, context, tokens, [p for p in generic if p[1].name == "numbered"], sure)
     near = [pair for pair in typed if pair[0] >= sure - _NEAR]

@@ -6,15 +6,23 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from headroom.marker import repeats
+from headroom.marker import span
 from headroom.model import Block, Role, ToolCall
 from headroom.text.envelopes import view
 from headroom.text.lines import split_lines
 from headroom.text.numbering import address_offset, runs_of
 
 _DIGIT_FIRST = re.compile(r"\s{0,11}\d")
-_MIN_LINES, _MIN_CHARS, _MIN_LONG_CHARS, _SEED_CHARS, _MOST_BACK = 3, 160, 360, 8, 200
+_MIN_LINES, _SEED_CHARS, _MOST_BACK = 3, 8, 200
 _LABEL, _PATH_PARTS = 48, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """From how many characters on a run of lines is worth a reference: one of some lines, and one of fewer."""
+
+    run: int
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class Conversation:
 
     question: str = ""
     said: str = ""
+    told: set[int] = field(default_factory=set)  # the sources of which an earlier reference says what they were
     _pending: list[tuple[Block, str]] = field(default_factory=list)
     _shown: list[_Shown] = field(default_factory=list)
     _results: int = 0
@@ -80,7 +89,7 @@ class Conversation:
         self._results += 1
         return f"tool result {self._results}"
 
-    def repeats_in(self, text: str, lines: list[str]) -> list[Repeat]:
+    def repeats_in(self, text: str, lines: list[str], worth: Worth) -> list[Repeat]:
         """Maximal runs of lines that an earlier result shows, long enough to be worth a reference, in order."""
         for block, shown in self._pending:
             self._index_lines(block, shown)
@@ -94,7 +103,7 @@ class Conversation:
             if place is None or i < passed or len(bare[i]) < _SEED_CHARS:
                 continue
             run = self._extend(bare, i, place, done)
-            if _worth_it(bare, run):
+            if _worth_it(bare, run, worth):
                 found.append(run)
                 done = run.end
             passed = run.end
@@ -113,24 +122,25 @@ class Conversation:
             end, ahead = end + 1, ahead + 1
         return Repeat(start, end, source, back)
 
-    def reference(self, repeat: Repeat, offset: int, in_full: bool = True) -> str:
-        """The marker that stands for repeated lines; `offset` turns positions into the numbers the reader sees.
+    def source(self, repeat: Repeat, offset: int, in_full: bool = True, terse: bool = False) -> str:
+        """Where repeated lines stand, in words; `offset` turns positions into the numbers that the reader sees.
 
-        The first reference to a source says `in_full` what that was, later ones in the same text only which.
+        The first reference to a source says `in_full` what that was, later ones only which. A `terse` one has fewer
+        words.
         """
         source = self._shown[repeat.source]
         first = repeat.source_start + 1 + source.offset
         last = first + repeat.end - repeat.start - 1
-        here = (repeat.start + 1 + offset, repeat.end + offset)
-        where = f"line {first}" if first == last else f"lines {first}–{last}"
         name = f"{source.name} ({source.label})" if in_full and source.label else source.name
-        return repeats(repeat.end - repeat.start, (here,), f"{where} of {name}")
+        if terse:
+            return f"in {name}" if first == repeat.start + 1 + offset else f"{span(first, last)} of {name}"
+        return f"{f'line {first}' if first == last else f'lines {first}–{last}'} of {name}"
 
 
-def _worth_it(bare: list[str], run: Repeat) -> bool:
+def _worth_it(bare: list[str], run: Repeat, worth: Worth) -> bool:
     """Some lines of some length, or one that is long."""
     size = sum(map(len, bare[run.start : run.end]))
-    return size >= (_MIN_CHARS if run.end - run.start >= _MIN_LINES else _MIN_LONG_CHARS)
+    return size >= (worth.run if run.end - run.start >= _MIN_LINES else worth.line)
 
 
 def bare_lines(text: str, lines: list[str]) -> list[str]:

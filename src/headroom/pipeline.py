@@ -5,6 +5,7 @@ protected? → route (best candidate) → accept only if smaller with its closin
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -130,13 +131,23 @@ def _accepted(block: Block, choice: Choice, before: int, id: str) -> Outcome:
         return _untouched(block, before, Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR, choice)
     text = best.text if best.lossless or marker.has_footer(best.text) else closed(best, id)
     after = choice.tokens_after
-    if before - after < _MIN_GAIN_TOKENS:
+    breaks_call = block.role is Role.CALL and _parses(block.text) and not _parses(text)
+    if before - after < _MIN_GAIN_TOKENS or breaks_call:
         return _untouched(block, before, Reason.NOT_SMALLER, choice)
     report = BlockReport(
         block.path, block.role, choice.content_type, best.compressor, Reason.COMPRESSED, best.lossless,
         before, after, id, best.omissions,
     )  # fmt: skip
     return Outcome(block, text, report, choice.tried)
+
+
+def _parses(arguments: str) -> bool:
+    """Whether a call's arguments are JSON, as some providers want them."""
+    try:
+        json.loads(arguments)
+    except ValueError:
+        return False
+    return True
 
 
 def _stored(outcomes: list[Outcome], store: Store) -> list[Outcome]:

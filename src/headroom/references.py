@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from headroom import marker
 from headroom.contest import Choice, cost
-from headroom.conversation import Conversation, Repeat
+from headroom.conversation import Conversation, Repeat, Worth
 from headroom.model import SHOWN_EARLIER, Compressed, Context, Level, Omission
 from headroom.router import rewrapped, route
 from headroom.text.envelopes import view
@@ -18,6 +18,7 @@ from headroom.text.numbering import address_offset
 
 _MIN_PART_CHARS = 600
 _NAME = "repeats"
+_WORTH = {Level.BALANCED: Worth(160, 360), Level.AGGRESSIVE: Worth(110, 220)}
 
 
 def with_references(text: str, choice: Choice, context: Context, preceding: Conversation) -> Choice:
@@ -26,42 +27,56 @@ def with_references(text: str, choice: Choice, context: Context, preceding: Conv
         return choice
     body, envelope = view(text)
     lines = split_lines(body)
-    repeats = preceding.repeats_in(body, lines)
+    repeats = preceding.repeats_in(body, lines, _WORTH[context.level])
     if not repeats:
         return choice
-    form = _referring(body, lines, repeats, context, preceding)
+    # A reader who saves most is told once in a conversation what a result was, others once in every text.
+    terse = context.level is Level.AGGRESSIVE
+    told = set(preceding.told) if terse else set()
+    form = _referring(body, lines, repeats, context, preceding, told)
     if envelope is not None:
         form = rewrapped(text, [(envelope, form)], True, context)
     after = cost(form)
     if after >= choice.tokens_after:
         return choice
+    preceding.told |= told
     return replace(choice, compressed=form, tokens_after=after)
 
 
 def _referring(
-    text: str, lines: list[str], repeats: list[Repeat], context: Context, preceding: Conversation
+    text: str, lines: list[str], repeats: list[Repeat], context: Context, preceding: Conversation, told: set[int]
 ) -> Compressed:
-    """New lines compressed on their own, repeated ones as references."""
+    """New lines compressed on their own, repeated ones as references; sources not yet `told` are described."""
     offset = address_offset(text, lines)
     out: list[str] = []
     omissions: list[Omission] = []
     names = {_NAME}
-    named: set[int] = set()
-    at = 0
+    terse = context.level is Level.AGGRESSIVE
+    sources: list[str] = []  # of repeated lines that follow one another, from line `begun` on
+    begun = at = 0
     for repeat in (*repeats, Repeat(len(lines), len(lines), 0, 0)):
+        if sources and (repeat.start > at or not terse or repeat.end == repeat.start):
+            span = (begun + 1 + offset, at + offset)
+            out.append(marker.repeats(at - begun, (span,), "; ".join(sources)))
+            sources = []
         if repeat.start > at:
-            new = "\n".join(lines[at : repeat.start])
-            best = route(new, context, depth=1).compressed if len(new) >= _MIN_PART_CHARS else None
-            # Printed numbers address their own lines; positions move by where the part stands.
-            by = 0 if offset else at
-            out.append(new if best is None else marker.shift_lines(best.text, by))
-            if best is not None:
-                names.add(best.compressor)
-                omissions += (replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) for o in best.omissions)
+            form = _new_lines("\n".join(lines[at : repeat.start]), context)
+            out.append(form if isinstance(form, str) else marker.shift_lines(form.text, 0 if offset else at))
+            if isinstance(form, Compressed):
+                by = 0 if offset else at  # printed numbers address their own lines; positions move with the part
+                names.add(form.compressor)
+                omissions += (replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) for o in form.omissions)
         if repeat.end > repeat.start:
-            out.append(preceding.reference(repeat, offset, repeat.source not in named))
-            named.add(repeat.source)
-            span = (repeat.start + 1 + offset, repeat.end + offset)
-            omissions.append(Omission(SHOWN_EARLIER, repeat.end - repeat.start, "lines", (span,)))
+            begun = begun if sources else repeat.start
+            sources.append(preceding.source(repeat, offset, repeat.source not in told, terse))
+            told.add(repeat.source)
+            lost = (repeat.start + 1 + offset, repeat.end + offset)
+            omissions.append(Omission(SHOWN_EARLIER, repeat.end - repeat.start, "lines", (lost,)))
         at = repeat.end
     return Compressed("\n".join(out), "+".join(sorted(names)), False, tuple(omissions))
+
+
+def _new_lines(text: str, context: Context) -> Compressed | str:
+    """The form of lines that stand nowhere before, or the lines."""
+    best = route(text, context, depth=1).compressed if len(text) >= _MIN_PART_CHARS else None
+    return text if best is None else best

@@ -5,16 +5,18 @@ Nothing here depends on installed extras, on time or on what was routed before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from headroom import marker
 from headroom.contest import MIN_CHARS, Choice, Tried, chosen, compete, moved, unchanged
 from headroom.model import SHOWN_EARLIER, Compressed, Context, Nested, Omission
 from headroom.text.envelopes import Inner, inner_texts, literal_like
-from headroom.text.lines import split_lines
+from headroom.text.lines import sample, split_lines
 from headroom.text.mend_json import MendedJson, mend_json
 from headroom.text.parts import Part, split_parts
 from headroom.text.passages import with_own_question
+from headroom.text.sentences import reads_like_prose
 from headroom.tokens import count_tokens
 
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
@@ -31,16 +33,26 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
     if depth >= _MAX_DEPTH:
         return compete(text, context, tokens)
     context = replace(context, query=with_own_question(context.query, text), nested=_nested(context, depth))
-    if inner := inner_texts(text):
-        unwrapped = _envelope(text, inner, context, depth, tokens)
-        return unwrapped if len(inner) == 1 else unwrapped.or_smaller(compete(text, context, tokens))
+    inner = inner_texts(text)
+    if len(inner) == 1:
+        return _envelope(text, inner, context, depth, tokens)
     whole = compete(text, context, tokens)
+    if inner:
+        # Passages are weighed against each other with their document; one by one they would only cost time.
+        settled = whole.compressed is not None and _are_passages(inner)
+        return whole if settled else _envelope(text, inner, context, depth, tokens).or_smaller(whole)
     if whole.compressed is None and (mended := mend_json(text)):
         return _mended(mended, context, depth, tokens)
     if _settled(whole) or marker.looks_marked(text):
         return whole
     parts = split_parts(text)
     return whole.or_smaller(_joined(text, parts, context, depth, tokens)) if len(parts) > 1 else whole
+
+
+def _are_passages(inner: Sequence[Inner]) -> bool:
+    """Whether most of what the strings hold is written language."""
+    said = sum(len(one.text) for one in inner if reads_like_prose(sample(one.text).lines))
+    return said * 2 > sum(len(one.text) for one in inner)
 
 
 def _settled(whole: Choice) -> bool:
@@ -103,7 +115,7 @@ def _mended(mended: MendedJson, context: Context, depth: int, before: int) -> Ch
     return chosen(choice.content_type, before, replace(form, text=f"[{mended.note}]\n{form.text}{rest}"), choice.tried)
 
 
-def _envelope(text: str, inner: list[Inner], context: Context, depth: int, before: int) -> Choice:
+def _envelope(text: str, inner: Sequence[Inner], context: Context, depth: int, before: int) -> Choice:
     """The long strings of a JSON text, each compressed and written back as a literal; all other bytes stay."""
     forms: list[tuple[Inner, Compressed]] = []
     tried: list[Tried] = []

@@ -1,8 +1,8 @@
 """Listings: find, ls -l, tree, du, git status, ls-files, diffstat and other lists of files.
 
 Lossless: directories are said once and names stand indented below them, drawings become indentation, and what the
-rows have in common (mode, owner, date, status) goes into the layout of the row. Lossy, for long lists at `aggressive`: of
-each directory's names of one ending the first ones, the others counted.
+rows have in common (mode, owner, date, status) goes into the layout of the row. Lossy, for long lists at
+`aggressive`: of each directory's names of one ending the first ones, the others counted.
 """
 
 from __future__ import annotations

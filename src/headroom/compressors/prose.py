@@ -30,7 +30,7 @@ class Prose:
         """Likely where lines read like sentences, code and tables between them allowed; never sure."""
         if len(sample.text) < _MIN_CHARS or _shows_no_document(context):
             return 0.0
-        return reads_like_prose(sample.lines)
+        return reads_like_prose(sample.filled)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         """The text with its addresses shortened, and an extract; none for a file read that asks for every line."""

@@ -15,6 +15,7 @@ from headroom.model import Compressed, Context, Level
 from headroom.text.json_document import Document, decode
 from headroom.text.json_read import minified_document, packed, read_any
 from headroom.text.json_shortening import Shortener
+from headroom.text.literals import PRINTED, as_json
 
 _MIN_SIZE = 80
 _OPENING = re.compile(r'\s*([{\[])\s*(?:["{}\[\]]|-?\d|true\b|false\b|null\b)')
@@ -80,11 +81,14 @@ class SmartCrusher:
 
     def decode(self, text: str) -> str:
         """The JSON behind one of this compressor's lossless forms, minified."""
+        note, _, form = text.partition("\n")
+        if form.startswith("[JSON") and note == f"[{PRINTED}]":
+            return decode(form)
         return decode(text) if text.startswith("[JSON") else text
 
     def same(self, decoded: str, original: str) -> bool:
         """Whether two texts hold the same documents: keys in order, duplicates, numbers as written, strings."""
-        return minified_document(*read_any(decoded)) == minified_document(*read_any(original))
+        return minified_document(*read_any(decoded)) == minified_document(*read_any(as_json(original) or original))
 
 
 COMPRESSOR = SmartCrusher()

@@ -29,6 +29,8 @@ _WHOLE_TEXTS = 12_000  # what a model looks up in many texts is in few of them
 _SURE_TEXTS = 0.95
 _MIN_ROWS = 200
 _PROBE = 400
+# A row that the question surely means is there to be quoted: so many, of at least this share of the best score.
+_QUOTED, _QUOTED_SHARE = 3, 0.9
 
 
 class Table:
@@ -57,7 +59,7 @@ class Table:
             if selected is not None:
                 yield selected
                 return
-        body = list(_coded(lines, found))
+        body = list(_coded(lines, found, parse_query(context.query).best(text, lines, _QUOTED_SHARE, _QUOTED)))
         if body:
             yield Compressed("\n".join(body), self.name, lossless=True)
 
@@ -106,11 +108,11 @@ class Table:
         return decoded == original
 
 
-def _coded(lines: Sequence[str], found: Sequence[Region]) -> Iterator[str]:
-    """The lines with every table replaced that gets smaller; nothing where none does."""
+def _coded(lines: Sequence[str], found: Sequence[Region], asked: Sequence[int]) -> Iterator[str]:
+    """The lines with every table replaced that gets smaller, rows asked for as printed; nothing where none does."""
     at = 0
     for region in found:
-        rows = coded(region, lines)
+        rows = coded(region, lines, verbatim=asked)
         if rows is not None:
             yield from lines[at : region.start]
             yield from rows

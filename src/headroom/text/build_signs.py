@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 # Lines that only builds and test runs print, by their beginnings; one alternative per family of tools.
 _START = re.compile(
@@ -25,6 +25,7 @@ _START = re.compile(
     r"\[\d+/\d+\] \S|\[[\d,]+ / [\d,]+\] |INFO: (?:Analyzed|Found \d|Elapsed|Build)|➤ YN\d+: |"
     r"[0-9a-f]{12}: (?:Pull|Download|Verifying|Waiting|Already)|(?:TASK|PLAY) \[|(?:ok|changed|fatal|skipping): \[|"
     r"[\w.\[\]\"-]+: (?:Creating|Modifying|Destroying|Still \w+ing|Refreshing state|Creation complete)|"
+    r"[@\w./-]+(?: |:)(?:build|test|lint|dev|typecheck|prepare|postinstall)(?:: |\$ )|"  # pnpm, turbo
     r"\s*--> \S+:\d+:\d+$|  [#~+-] (?:resource \"|\S+ will be )|webpack \d|"
     r"\s*(?:asset |\./)\S+ [\d.]+ \w*(?:B|bytes) \["
 )
@@ -38,6 +39,11 @@ _BANNER = re.compile(
     r"Ran \d+ tests? in \d|TAP version \d+|Test Suites: .*\d total|\s+Test Files +\d|\s+\d+ passing \(\d|"
     r"Found \d+ errors?\b|ℹ tests \d|# tests \d|test result: (?:ok|FAILED)\. |(?:\[\w+\] )?BUILD (?:SUCCESS|FAIL)"
 )
+# One of these stands in each banner; most texts hold none.
+_BANNER_WORDS = (
+    "test session starts", "short test summary", " passed", " failed", " error", "Ran ", "TAP version", "Test Suites: ",
+    "Test Files ", " passing (", "Found ", " tests ", "test result: ", "BUILD ",
+)  # fmt: skip
 _FINDING = re.compile(
     r"(?:[A-Za-z]:)?[^\s:()]+(?::\d+(?::\d+)?:|\(\d+,\d+\):) "
     r"(?:(?:fatal )?(?:error|warning|note|info|style)\b|[A-Z]+\d{2,5}\b|"
@@ -55,9 +61,10 @@ def is_built(line: str) -> bool:
     return ("%]" in line or "... " in line or " TS" in line) and _INSIDE.search(line) is not None
 
 
-def has_banner(lines: Iterable[str]) -> bool:
+def has_banner(lines: Sequence[str]) -> bool:
     """Whether one of the lines is the banner or the sum of a test run or a build."""
-    return any(map(_BANNER.match, lines))
+    together = "\n".join(lines)
+    return any(map(together.__contains__, _BANNER_WORDS)) and any(map(_BANNER.match, lines))
 
 
 def built_behind_times(lines: Sequence[str]) -> bool:

@@ -35,7 +35,9 @@ def shortened(table: TextTable, context: Context) -> tuple[list[list[str]], list
         size = sum(map(len, probed)) // max(len(probed), 1)
         separator = _separator(probed) if size >= _MIN_LIST else ""
         if separator:
-            omissions += _first_items(column, separator, asked)
+            missing = _first_items(column, separator, asked)
+            title = table.records[0][i].strip('" \ufeff') or f"column {i + 1}"
+            omissions += [Omission(f"further items of the lists in {title}", missing, "items")] if missing else []
         elif size >= _MIN_PROSE and reads_like_prose([cell.strip('"') for cell in probed]) > 0:
             written.append(i)
     omissions += _extracted(table, columns, written, asked, context)
@@ -62,8 +64,8 @@ def _separator(cells: Sequence[str]) -> str:
     return best if best != "\n" or 2 * closed < len(items) else ""  # sentences on lines of their own are prose
 
 
-def _first_items(column: list[str], separator: str, asked: set[int]) -> list[Omission]:
-    """Cuts the lists of a column to their first items where that pays; what is missing."""
+def _first_items(column: list[str], separator: str, asked: set[int]) -> int:
+    """Cuts the lists of a column to their first items where that pays; how many items are missing."""
     missing = 0
     for i, cell in enumerate(column):
         if i in asked:
@@ -75,7 +77,7 @@ def _first_items(column: list[str], separator: str, asked: set[int]) -> list[Omi
         count = sum([bool(item.strip()) for item in rest.split(separator)])
         column[i] = f"{quote}{first}{separator}{marker.omitted(count, 'items')}{quote}"
         missing += count
-    return [Omission("further items of lists in cells", missing, "items")] if missing else []
+    return missing
 
 
 def _extracted(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """How a tool draws: the stem of an open level, a branch, the last one, and both where something hangs below them."""
+    """How a tool draws: the stem of an open level, a branch, the last one, both again with something below them."""
 
     stem: str
     branch: str
@@ -24,7 +24,8 @@ class _Style:
     last_parent: str = ""
 
     def pattern(self) -> re.Pattern[str]:
-        stems = "|".join(map(re.escape, (self.stem, self.stem.replace(" ", "\xa0", 2), " " * len(self.stem))))
+        stem = self.stem
+        stems = "|".join(map(re.escape, (stem, stem.replace(" ", "\xa0", 2), " " * len(stem))))
         branches = "|".join(re.escape(b) for b in (self.branch, self.last, self.parent, self.last_parent) if b)
         return re.compile(rf"((?:{stems})*)({branches})(.*)", re.DOTALL)
 
@@ -42,7 +43,8 @@ DRAWN = re.compile("|".join(pattern.pattern.replace("(.*)", "") for pattern in _
 _SIZE = re.compile(r"\[ *(\S+)\]  (.*)", re.DOTALL)
 _HEADER = re.compile(
     r'\[tree: the next (\d+) lines stand one blank deeper for each branch "([^"]+)"'
-    r'(?:, the list being cut off inside levels ([\d ]+))?(?:, the blank in "│.." is hard)?(?:, sizes were printed as "\[ {(\d+)}\]  ")?\]'
+    r'(?:, the list being cut off inside levels ([\d ]+))?'
+    r'(?:, the blank in "│.." is hard)?(?:, sizes were printed as "\[ {(\d+)}\]  ")?\]'
 )
 START = "[tree: the next "
 

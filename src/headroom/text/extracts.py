@@ -85,7 +85,7 @@ class _Chosen:
 
 def written(texts: Sequence[str]) -> list[bool]:
     """Which of the texts are long enough and language enough for an extract."""
-    return [len(t) >= _MIN_CHARS and reads_like_prose(sample(t).lines) > 0 for t in texts]
+    return [len(t) >= _MIN_CHARS and reads_like_prose(sample(t).filled) > 0 for t in texts]
 
 
 def extracts(

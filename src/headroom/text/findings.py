@@ -39,6 +39,7 @@ _CARETS = re.compile(r"[\s|]*[\^~][\s^~|-]*\r?$")
 _NUMBERED = re.compile(r"\s*\d+ ")
 _LABEL = re.compile(r"(?:\|.*[\^~-]|[\^~]) +([A-Za-z`‘'\"].*)|\s*=?\s*((?:help|note|hint)\b.*)")
 _LEAST, _MOST_UNDER, _MOST_APART, _WRAPPED, _MOST_WRAPPED, _SHORT_FOLDER, _MOST_BLOCK = 12, 4, 3, 70, 4, 6, 60
+_LABELLED = 400
 
 
 @dataclass(slots=True)
@@ -214,7 +215,7 @@ def _report(lines: Sequence[str], run: list[Finding], start: int, end: int) -> R
 
 def _labels(lines: Sequence[str], finding: Finding) -> list[str]:
     """What an excerpt says besides the source: labels after carets, notes and hints."""
-    found = (_LABEL.search(lines[i]) for i in finding.excerpt)
+    found = (_LABEL.search(lines[i], 0, _LABELLED) for i in finding.excerpt)
     return [label[1] or label[2] for label in found if label]
 
 

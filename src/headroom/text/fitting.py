@@ -101,7 +101,8 @@ def _widths_around(
     """
     sums = [len(g) + len(a) + len(b) for g, a, b in zip(gap, before, behind, strict=True)]
     total, same = Counter(sums).most_common(1)[0]
-    if same < 0.5 * len(gap) or 4 * same < 5 * best:
+    numbers = sum(b[-1:].isdigit() for b in behind) > 0.9 * len(behind)
+    if same < 0.5 * len(gap) or same <= best or (4 * same < 5 * best and not numbers):
         return None
     pushed = [len(g) + len(b) for g, b, size in zip(gap, behind, sums, strict=True) if size > total]
     width, seen = Counter(pushed).most_common(1)[0] if pushed else (0, 0)

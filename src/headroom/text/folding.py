@@ -16,7 +16,9 @@ from headroom.model import Omission
 from headroom.text.findings import Report
 
 KEPT = -1
-_SHORT, _SHORT_HEAD, _FEW, _LONG_LIST = 72, 12, 2, 60
+_SHORT, _SHORT_HEAD, _LONG_LIST = 72, 12, 60
+# lines of a gap, and how much longer than its marker so few must be: what stands there is read more easily
+_WORTH = ((2, 2.0), (4, 1.5))
 _WILD = re.compile(r"\*(?: \*)+")
 _MOST_PARTS = 8
 
@@ -66,7 +68,7 @@ def short(text: str, most: int = _SHORT) -> str:
 def render(lines: Sequence[str], plan: Plan) -> tuple[list[str], tuple[Omission, ...]]:
     """The kept lines with a marker for each gap, and the loss report.
 
-    A gap whose marker would be longer than its lines (or hardly shorter, for one or two lines) stays as it is.
+    A gap whose marker would be longer than its lines (or hardly shorter, for a few lines) stays as it is.
     """
     out: list[str] = []
     lost: dict[str, list[tuple[int, int]]] = {}
@@ -88,7 +90,7 @@ def render(lines: Sequence[str], plan: Plan) -> tuple[list[str], tuple[Omission,
             end += 1
         marker = omitted(end - i, "lines", ((i + 1, end),), _describe(plan, i, end))
         size = sum(map(len, lines[i:end])) + end - i
-        if size <= (len(marker) * 2 if end - i <= _FEW else len(marker)):
+        if size <= len(marker) * next((worth for most, worth in _WORTH if end - i <= most), 1):
             out.extend(lines[i:end])
         else:
             out.append(marker)

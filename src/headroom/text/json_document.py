@@ -218,9 +218,9 @@ class Document:
 
 def _has_gaps(section: _Section) -> bool:
     """Whether a row of the table may have an empty cell; those at a row's end are not written."""
-    return len(section.heads) > 1 or len({line.count("\t") for line in section.lines}) > 1 or any(
-        not line or line[0] == "\t" or "\t\t" in line for line in section.lines
-    )
+    if len(section.heads) > 1 or len({line.count("\t") for line in section.lines}) > 1:
+        return True
+    return any(not line or line[0] == "\t" or "\t\t" in line for line in section.lines)
 
 
 def _legend(heads: str, lettered: bool, gaps: bool) -> list[str]:
@@ -233,7 +233,8 @@ def _legend(heads: str, lettered: bool, gaps: bool) -> list[str]:
 
 def _header(lines: bool, legend: list[str], whole: bool) -> str:
     left = "nothing left out" if whole else "[… …] says what is left out"
-    return "; ".join([f"{_START}{' Lines' if lines else ''} rewritten, {left}: quotes only where needed", *legend]) + "]"
+    said = f"{_START}{' Lines' if lines else ''} rewritten, {left}: quotes only where needed"
+    return "; ".join([said, *legend]) + "]"
 
 
 def decode(text: str) -> str:

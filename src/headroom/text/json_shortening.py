@@ -63,10 +63,12 @@ class Shortener:
     def __init__(self, context: Context, root: str, tight: float = 1.0) -> None:
         limits = _LIMITS[context.level]
         self.limits = replace(
-            limits, items=max(12, int(limits.items * tight)),
-            named=max(12, int(limits.named * (tight if tight == 1 else 0.1 * tight))), rows=max(30, int(limits.rows * tight)),
+            limits,
+            items=max(12, int(limits.items * tight)),
+            named=max(12, int(limits.named * (tight if tight == 1 else 0.1 * tight))),
+            rows=max(30, int(limits.rows * tight)),
             row_share=limits.row_share * tight,
-        )  # fmt: skip
+        )
         self.context, self.root = context, root
         self.query = parse_query(context.query)
         self._losses: list[Omission] = []
@@ -118,7 +120,8 @@ class Shortener:
     def _map(self, value: dict[str, Any], path: str) -> Any:
         changed = self._below(value.items(), lambda key: f"{path}{path_step(key)}")
         most = self.limits.items if all(map(_DATED.match, value)) else self.limits.named
-        if len(value) > most + _SPARED and not any(type(v) in (dict, list) for v in value.values()):
+        flat = not any(type(v) in (dict, list) for v in value.values())
+        if len(value) > most + _SPARED and flat:
             kept = self._around(
                 [f"{k}:{inline(v)}" for k, v in value.items()], list(value), _extremes(list(value.values()))
             )

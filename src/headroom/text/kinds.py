@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 WILDCARD = "*"
@@ -45,6 +45,8 @@ def kinds_of(lines: Sequence[str], fixed: Callable[[str], bool]) -> Kinds:
     shape = _Words(fixed).__getitem__
     known: dict[str, int] = {"": -1}
     ids: dict[str, int] = {}
+    # what is assigned to is a name, however it is spelt; of many names that hardly come again each is a value
+    assigned: dict[str, str] = {}
     of: list[int] = []
     for line in lines:
         kind = known.get(line)
@@ -52,10 +54,13 @@ def kinds_of(lines: Sequence[str], fixed: Callable[[str], bool]) -> Kinds:
             words = line.split(None, _MOST_WORDS)
             if words:
                 shapes = list(map(shape, words[:_MOST_WORDS]))
-                if " = " in line:  # what is assigned to is a name, however it is spelt
-                    at = words.index("=") if "=" in words else 0
-                    shapes[max(0, at - 1)] = words[max(0, at - 1)]
                 template = " ".join(shapes)
+                if " = " in line and "=" in words[1:_MOST_WORDS]:
+                    unnamed, at = template, words.index("=", 1) - 1
+                    shapes[at] = words[at]
+                    template = " ".join(shapes)
+                    if template != unnamed:
+                        assigned[template] = unnamed
                 kind = ids.setdefault(template, len(ids))
             else:
                 kind = -1
@@ -64,7 +69,7 @@ def kinds_of(lines: Sequence[str], fixed: Callable[[str], bool]) -> Kinds:
         of.append(kind)
     templates = list(ids)
     counts = _counted(of, len(templates))
-    merged = _merge_rare(templates, counts, fixed)
+    merged = _merge_rare(templates, counts, fixed) | _merge_assigned(ids, counts, assigned)
     if merged:
         moved = {kind: ids.setdefault(template, len(ids)) for kind, template in merged.items()}
         of = [moved.get(kind, kind) for kind in of]
@@ -105,6 +110,16 @@ def _merge_rare(templates: list[str], counts: list[int], fixed: Callable[[str], 
         if len(free) >= _ALIKE or (free and template in frequent):
             merged.update(dict.fromkeys(free, template))
     return merged
+
+
+def _merge_assigned(ids: Mapping[str, int], counts: Sequence[int], assigned: Mapping[str, str]) -> dict[int, str]:
+    """Rare kinds that assign to names of their own, with the template in which the name is a value."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for template, unnamed in assigned.items():
+        if counts[ids[template]] <= _RARE:
+            groups[unnamed].append(ids[template])
+    many = (group for group in groups.items() if len(group[1]) >= _ALIKE)
+    return {kind: unnamed for unnamed, kinds in many for kind in kinds}
 
 
 def is_number(word: str) -> bool:

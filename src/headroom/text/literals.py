@@ -6,6 +6,7 @@ import ast
 import json
 import re
 
+PRINTED = "a printed value, told as JSON"
 _LIKELY = re.compile(r"[\[({\s]*(?:u?'(?:[^'\\\n]|\\.)*'\s*[:,]|[A-Za-z_$][\w$]*: [\[{'\"\d-])")
 _TOKEN = re.compile(
     r"(?P<string>u?'(?:[^'\\\n]|\\.)*'|u?\"(?:[^\"\\\n]|\\.)*\")"

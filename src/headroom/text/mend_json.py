@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from headroom.text.envelopes import inner_texts, is_whole
-from headroom.text.literals import as_json
+from headroom.text.literals import PRINTED, as_json
 
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[\[\]{}]|"')
 _MEMBER = re.compile(r'^([ \t]*"[^"\n]{1,120}": ?")(.*)("(?:,|\s*[}\]])?[ \t\r]*)$', re.MULTILINE)
@@ -30,7 +30,7 @@ class MendedJson:
 def mend_json(text: str) -> MendedJson | None:
     """What can be read of a broken JSON text, None where nothing is broken or less than half is left. Linear."""
     if (printed := as_json(text)) is not None:
-        return MendedJson(printed, "", "a printed value, told as JSON")
+        return MendedJson(printed, "", PRINTED)
     if len(text) < _MIN_CHARS or text[:1] not in ("{", "["):
         return None
     document, quotes = _escaped(text)

@@ -21,7 +21,9 @@ from itertools import groupby
 
 _TREE = "[directories: the next "
 _FLAT = "[names: the next "
-_HEADER = re.compile(r"\[(?:directories|names): the next (\d+) lines (?:hold (\d+) names|are one directory each)[^\n]*\]")
+_HEADER = re.compile(
+    r"\[(?:directories|names): the next (\d+) lines (?:hold (\d+) names|are one directory each)[^\n]*\]"
+)
 _RAW = ">"
 _UNSAFE = re.compile(r"[\s{}\"]|^>")
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\{([^}]*)\}([^ ]*)|[^ ]+')

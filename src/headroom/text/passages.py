@@ -8,14 +8,17 @@ _NAMES = (
     "passage|document|doc|source|result|chunk|context|page|title|file|url|link|snippet|score|rank|section|citation|"
     "excerpt|reference|metadata|hit|query|question"
 )
+_LEAD = re.compile(r"[\W_]{0,6}")
 _NAMED = re.compile(
-    rf"[\W_]{{0,6}}(?:\d{{1,4}}[.):\]]?\s+)?(?:{_NAMES})s?\b[\s*_\"'`]*"
+    rf"(?:\d{{1,4}}[.):\]]?\s+)?(?:{_NAMES})s?\b[\s*_\"'`]*"
     r"(?:[:=(\[|]|#?\d{1,4}\s*(?:[:.,)\]|/(·–-]|$)|$)",
     re.IGNORECASE,
 )
+_INITIALS = frozenset("0123456789").union([name[0] for name in _NAMES.split("|")])
 _RANKED = re.compile(r"\[\d{1,4}\]\s+\S|[=\-*#]{3,} ?\S.*\S ?[=\-*#]{3,}\s*$")
+_SCORES = ("score", "similarity", "relevance", "distance", "rank")
 _SCORED = re.compile(
-    r"(?:^|[(\[|·,;\s])(?:score|similarity|relevance|distance|rank)[\"'*]*\s?[:= ]\s?[\d.]+(?!.*\.\s*$)", re.IGNORECASE
+    rf"(?:^|[(\[|·,;\s])(?:{'|'.join(_SCORES)})[\"'*]*\s?[:= ]\s?[\d.]+(?!.*\.\s*$)", re.IGNORECASE
 )
 _RANK = re.compile(r"\[\d{1,4}\]")
 _MAX_HEADER, _MAX_LABEL, _QUESTION_WITHIN = 220, 40, 600
@@ -37,7 +40,13 @@ def is_header(line: str) -> bool:
     """Whether the first line of a paragraph names a passage: its rank, score, source, title."""
     if len(line) > _MAX_HEADER:
         return False
-    return bool(_NAMED.match(line) or _RANKED.match(line) or _SCORED.search(line))
+    lead = _LEAD.match(line)
+    at = lead.end() if lead else 0
+    if line[at : at + 1].lower() in _INITIALS and _NAMED.match(line, at):
+        return True
+    if line[:1] in "[=-*#" and _RANKED.match(line):
+        return True
+    return any(map(line.lower().__contains__, _SCORES)) and _SCORED.search(line) is not None
 
 
 def label_of(header: str) -> str:

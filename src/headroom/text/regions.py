@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
@@ -47,10 +47,12 @@ class Region:
     header: str = ""
     mark: str = ""
 
-    def placed(self, lines: Sequence[str]) -> list[Placed]:
+    def placed(self, lines: Sequence[str], verbatim: Collection[int] = ()) -> list[Placed]:
+        """The region's lines as units; those in `verbatim` stand as they are, where no width hangs on them."""
+        whole = () if self.layout.needs_widest else verbatim
         return [
-            Placed(lines[self.start + i]) if row is None else Placed(lines[self.start + i], 0, row)
-            for i, row in enumerate(self.rows)
+            Placed(lines[i]) if row is None or i in whole else Placed(lines[i], 0, row)
+            for i, row in enumerate(self.rows, self.start)
         ]
 
 
@@ -203,11 +205,16 @@ def _narrow(line: str) -> str:
     return _GAP.sub("  ", line)
 
 
-def coded(region: Region, lines: Sequence[str], tree: str = "") -> list[str] | None:
-    """The region as coded rows, `tree` being the column of paths to factor; None where that is not smaller."""
+def coded(
+    region: Region, lines: Sequence[str], tree: str = "", verbatim: Collection[int] = ()
+) -> list[str] | None:
+    """The region as coded rows, None where that is not smaller.
+
+    `tree` is the column of paths to factor; the lines in `verbatim` are asked for and stand as they are.
+    """
     if not tree and region.end - region.start > _MAX_SLICE and not _pays(region, lines):
         return None
-    units = region.placed(lines)
+    units = region.placed(lines, verbatim)
     if tree:
         at = region.layout.names.index(tree)
         units = [u if u.form < 0 or is_plain(u.cells[at]) else Placed(u.text) for u in units]

@@ -46,7 +46,7 @@ _FUNCTION_WORDS = frozenset(
 _NO_SYMBOL = bytes(set(range(256)) - set(b'0123456789{}[]<>=;|\\/_@#$%^&*~+"'))
 _WRITTEN = re.compile(r"[\s>]*(?:[-*+•]\s|\d+[.)]\s)?[\"'(“*_`\[]{0,3}[^\W\d_][^{};=|<>\\]{24,}\Z")
 _CODE = re.compile(
-    r"\s*(?:\d+[:\t|] ?)?\s*(?:"
+    r"\s*(?:\d+[:\t|]\s*)?(?:"
     r"(?:def|class|async|elif|return|raise|import|func|const|let|var|public|private|static|pub|fn|impl) \S"
     r"|(?:#include|package|struct|assert) \S|from \S+ import "
     r"|(?:if|for|while|with|try|except|else)\b.*[:{]\s*\Z|@\w|//|/\*|[})\]];?\s*\Z"
@@ -167,10 +167,10 @@ def _indent(line: str) -> int:
 
 def _sentences(text: str, line: int, passage: int, opens: bool) -> Iterator[Piece]:
     """The sentences of running text that begins at `line`; only soft-wrapped lines are cut inside."""
-    inline = False
+    inline, linked, several = False, "://" in text, "\n" in text
     for part, breaks in _cut(text):
-        last = line + part.count("\n")
-        yield Piece(part, line, last, passage, not is_reference(part, linked=False), opens, inline)
+        last = line + part.count("\n") if several else line
+        yield Piece(part, line, last, passage, not (linked and is_reference(part, linked=False)), opens, inline)
         line, inline, opens = last + breaks, not breaks, False
 
 
@@ -229,10 +229,9 @@ def reads_like_prose(lines: Sequence[str]) -> float:
     Language has one of its few function words every 20 to 60 characters, few digits and symbols, and lines that begin
     with a word; logs, code and listings lack at least one of the three.
     """
-    filled = [line for line in lines if len(line) > 2]
-    taken = filled[:: max(1, len(filled) // _SAMPLED)][:_SAMPLED]
-    width = max(_SAMPLED_WIDTH, _SAMPLED_CHARS // max(len(taken), 1))
-    taken = [line[:width] for line in taken]
+    sampled = lines[:: max(1, len(lines) // _SAMPLED)][:_SAMPLED]
+    width = max(_SAMPLED_WIDTH, _SAMPLED_CHARS // max(len(sampled), 1))
+    taken = [line[:width] for line in sampled if len(line) > 2]
     if not taken or _DATA.match(taken[0]):
         return 0.0
     text = " \n".join(taken)
@@ -245,8 +244,7 @@ def reads_like_prose(lines: Sequence[str]) -> float:
     words = sum(map(_FUNCTION_WORDS.__contains__, lower.split()))
     named = _MAYBE_WORDY * size <= words * 1000 < _MIN_WORDY * size and sum(map(is_header, taken)) >= _MIN_HEADERS
     if words * 1000 < _MIN_WORDY * size and not named:
-        cjk = len(_CJK.findall(text))
-        return _LIKELY if cjk * 2 >= size else 0.0
+        return _LIKELY if not text.isascii() and len(_CJK.findall(text)) * 2 >= size else 0.0
     if symbolic:
         return 0.0
     plain = [line for line in taken if _WRITTEN.match(line)]

@@ -102,7 +102,8 @@ def _control(arguments: str, action: str, cells: list[str], column: int) -> int:
             del cells[column:]
         else:
             stop = len(cells) if number == 2 else min(column + 1, len(cells))
-            cells[:stop] = " " * stop
+            start = max(0, stop - _WIDEST)  # what is longer has wrapped: only its last row is erased
+            cells[start:stop] = " " * (stop - start)
     elif action == "C":
         return min(column + max(1, number), max(_WIDEST, len(cells)))
     elif action == "D":

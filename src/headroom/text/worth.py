@@ -58,8 +58,9 @@ class Worth:
         for i, found in zip(said, words, strict=True):
             p = pieces[i]
             if p.free:
-                facts, rare = min(len(_FACT.findall(p.text)), _MAX_FACTS), min(len(found & once), _MAX_RARE)
-                says = 1.0 + _PER_FACT * facts + _PER_RARE * rare + _OPENING * p.opens
+                facts, rare = len(_FACT.findall(p.text)), len(found & once)
+                says = 1.0 + _PER_FACT * (facts if facts < _MAX_FACTS else _MAX_FACTS) + _OPENING * p.opens
+                says += _PER_RARE * (rare if rare < _MAX_RARE else _MAX_RARE)
                 value = says * (_UNRELATED + relevance.get(p.passage, 1 - _UNRELATED)) + _PER_MATCH * match[i]
                 density[i] = value / (len(p.text) + _OVERHEAD)
         for at in source.values():
@@ -67,15 +68,22 @@ class Worth:
         return cls(_evened(pieces, density), match, source, relevance, asked)
 
 
-def _evened(pieces: Sequence[Piece], density: Sequence[float]) -> list[float]:
+def _evened(pieces: Sequence[Piece], density: list[float]) -> list[float]:
     """The scores with a part of each taken from the sentences around it, so that what goes goes in runs: one gap of
     three sentences costs one marker and reads better than three gaps."""
-    out = list(density)
-    for i, piece in enumerate(pieces):
-        near = (k for k in (i - 1, i + 1) if 0 <= k < len(pieces) and pieces[k].passage == piece.passage)
-        around = [density[k] for k in near if density[k]]
-        if density[i] and around:
-            out[i] += _FROM_AROUND * (sum(around) / len(around) - density[i])
+    out = density[:]
+    before, passage = 0.0, -1
+    for i, (own, behind) in enumerate(zip(density, chain(density[1:], (0.0,)), strict=True)):
+        here = pieces[i].passage
+        if here != passage:
+            before, passage = 0.0, here
+        if own:
+            if behind and pieces[i + 1].passage != here:
+                behind = 0.0
+            around = (before + behind) / 2 if before and behind else before or behind
+            if around:
+                out[i] = own + _FROM_AROUND * (around - own)
+        before = own
     return out
 
 
