@@ -194,7 +194,7 @@ def _peak() -> int:
 def _import_cost() -> tuple[float, float]:
     """Milliseconds and megabytes that the import adds to an interpreter: the best of a few processes."""
     code = (
-        "import time, json, benchmarks.speed as s; m = s._peak(); t = time.perf_counter(); from headroom import compress; "
+        "import time, json, benchmarks.speed as s; m = s._peak(); t = time.perf_counter(); import headroom; "
         "print(json.dumps([(time.perf_counter() - t) * 1e3, (s._peak() - m) / 1e6]))"
     )
     runs = [json.loads(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(_IMPORTS)]

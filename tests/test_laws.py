@@ -102,8 +102,11 @@ def test_asking_keeps_what_is_asked_for(case: Case) -> None:
     assert free.tokens_before == tight.tokens_before
 
 
-def test_compressed_text_is_left_alone() -> None:
-    text = "x\n" * 200 + marker.footer("abcd1234")
-    (outcome,) = compress_blocks([Block(text, (), Role.TOOL)], Options(), MemoryStore())
-    assert outcome.report.reason is Reason.ALREADY_COMPRESSED
-    assert outcome.text is text
+def test_compressed_text_is_left_alone_and_a_quoted_closing_line_is_not() -> None:
+    store = MemoryStore()
+    id = store.put("some original")
+    ours, quoted = (Block("x\n" * 200 + marker.footer(i), (0,), Role.TOOL) for i in (id, "zzzzzzzz"))
+    first, second = compress_blocks([ours, quoted], Options(repeats=False), store)
+    assert first.report.reason is Reason.ALREADY_COMPRESSED
+    assert first.text is ours.text
+    assert second.report.reason is Reason.COMPRESSED

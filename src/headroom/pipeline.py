@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from headroom import marker
 from headroom.contest import Choice, Tried
 from headroom.conversation import Conversation
-from headroom.errors import StoreError
+from headroom.errors import NotFound, StoreError
 from headroom.hints import intent_of
 from headroom.interfaces import Original, Store
 from headroom.model import Block, BlockReport, Context, Intent, Reason, Role
@@ -23,7 +23,8 @@ from headroom.router import closed, route
 from headroom.tokens import count_tokens
 
 _log = logging.getLogger("headroom")
-_MIN_GAIN_TOKENS = 12
+# Below these a gain may be the token estimate's error.
+_MIN_GAIN_TOKENS, _MIN_GAIN_SHARE = 12, 0.015
 _QUERY_CHARS = 2_500
 _BUDGET_ROUNDS, _BUDGET_MARGIN = 5, 0.97
 
@@ -87,6 +88,8 @@ def _planned(
 ) -> Outcome:  # fmt: skip
     before = count_tokens(block.text)
     reason = _protected(block, options, before)
+    if reason is None and _was_compressed(block.text, store):
+        reason = Reason.ALREADY_COMPRESSED
     if reason is not None:
         return _untouched(block, before, reason)
     try:
@@ -110,9 +113,15 @@ def _protected(block: Block, options: Options, tokens: int) -> Reason | None:
         return Reason.TOO_SMALL
     if block.role is Role.TOOL and intent_of(block.call) is Intent.RETRIEVE:
         return Reason.RETRIEVAL_RESULT
-    if marker.has_footer(block.text):
-        return Reason.ALREADY_COMPRESSED
     return None
+
+
+def _was_compressed(text: str, store: Store) -> bool:
+    """Whether a text closes with an id of ours: anybody can quote such a line, only we have the original."""
+    try:
+        return any(store.get(id) != "" for id in marker.footer_ids(text)[-1:])
+    except (NotFound, StoreError):
+        return False
 
 
 def _context(block: Block, preceding: Conversation, options: Options, target: int | None, id: str) -> Context:
@@ -129,10 +138,10 @@ def _accepted(block: Block, choice: Choice, before: int, id: str) -> Outcome:
     best = choice.compressed
     if best is None:
         return _untouched(block, before, Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR, choice)
-    text = best.text if best.lossless or marker.has_footer(best.text) else closed(best, id)
+    text = best.text if best.lossless or id in marker.footer_ids(best.text) else closed(best, id)
     after = choice.tokens_after
     breaks_call = block.role is Role.CALL and _parses(block.text) and not _parses(text)
-    if before - after < _MIN_GAIN_TOKENS or breaks_call:
+    if before - after < max(_MIN_GAIN_TOKENS, before * _MIN_GAIN_SHARE) or breaks_call:
         return _untouched(block, before, Reason.NOT_SMALLER, choice)
     report = BlockReport(
         block.path, block.role, choice.content_type, best.compressor, Reason.COMPRESSED, best.lossless,

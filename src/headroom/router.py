@@ -138,7 +138,7 @@ def rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, co
     at = 0
     for i, (one, form) in enumerate(forms):
         written = form.text if single else marker.place(form.text, one.path)
-        if i == last and not marker.has_footer(written):
+        if i == last and context.id not in marker.footer_ids(written):
             written = closed(replace(form, text=written), context.id, one.path if single else "")
         omissions += (replace(o, path=o.path or one.path) for o in form.omissions)
         out += (text[at : one.start], literal_like(text[one.start : one.end], written))

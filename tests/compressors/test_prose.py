@@ -124,6 +124,16 @@ def test_texts_of_one_result_know_each_other() -> None:
     assert max(shown.count(fact) for fact in FACTS) == 1
 
 
+def test_of_many_passages_less_stays_of_each() -> None:
+    def share(count: int) -> float:
+        keepers = range(count)
+        texts = [" ".join(f"In year {k} the keeper of pier {i} saw {k * i} ships." for k in range(9)) for i in keepers]
+        made = extracts(texts, [f"$[{i}]" for i in keepers], Context())
+        return sum(len(m.text if m else t) for m, t in zip(made, texts, strict=True)) / sum(map(len, texts))
+
+    assert share(400) < 0.95 * share(40)
+
+
 def test_alarms_and_code_stay_at_balanced() -> None:
     code = "```sh\n" + "make install PREFIX=/opt\n" * 12 + "```"
     text = " ".join(FACTS[:8]) + f"\n\nWarning: do not open both gates.\n\n{code}\n\n" + " ".join(FACTS[8:20])
@@ -133,7 +143,7 @@ def test_alarms_and_code_stay_at_balanced() -> None:
     assert "Warning: do not open both gates." in made.text
     tight = extract(text, Context(Level.AGGRESSIVE))
     assert tight is not None
-    assert re.search(r"make install PREFIX=/opt\n\[… 9 lines \(\d+–\d+\) …\]\n```", tight.text)
+    assert re.search(r"make install PREFIX=/opt\n\[… 10 lines \(\d+–\d+\) …\]\n```", tight.text)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def test_the_record_that_is_asked_for_stays_whole() -> None:
 
 
 def test_passages_in_cells_become_extracts_with_the_lines_of_the_whole_text() -> None:
-    body = "\n".join(f"The keeper of pier {k} wrote down the height of the tide, and nobody read it." for k in range(12))
+    body = "\n".join(
+        f"The keeper of pier {k} wrote down the height of the tide, and nobody read it." for k in range(12)
+    )
     table = text_table(written([(f"{i}", f"Pier {i} is old.\n{body}", "x", "y") for i in range(20)]))
     assert table is not None
     records, lost = shortened(table, Context(Level.AGGRESSIVE))

@@ -12,6 +12,7 @@ from headroom.interfaces import Sample
 from headroom.marker import omitted
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.text.code_signs import signs
+from headroom.text.hidden_names import hidden_names
 from headroom.text.indent_outline import EXTENSIONS, indent_outline
 from headroom.text.languages import CodeLanguage, by_name, by_path
 from headroom.text.lines import sample, split_lines
@@ -93,7 +94,9 @@ def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Com
     chosen = [fold for fold in folds if fold.owner not in whole]
     if not chosen:
         return None
-    return Compressed("\n".join(_rendered(lines, chosen, language)), "code", False, _omissions(chosen))
+    aggressive = context.level is Level.AGGRESSIVE
+    names = hidden_names(lines, chosen, [term for term, _ in query.terms]) if aggressive else [[]] * len(chosen)
+    return Compressed("\n".join(_rendered(lines, chosen, names, language)), "code", False, _omissions(chosen))
 
 
 def _wanted(scores: dict[int, float]) -> list[int]:
@@ -114,14 +117,17 @@ def _budget(text: str, context: Context) -> int:
     return int(_READ_CHARS + len(text) * _READ_SHARE) if context.intent is Intent.READ else 0
 
 
-def _rendered(lines: list[str], chosen: list[Fold], language: CodeLanguage | None) -> list[str]:
+def _rendered(
+    lines: list[str], chosen: list[Fold], names: list[list[str]], language: CodeLanguage | None
+) -> list[str]:
+    """The lines with a marker for each fold, which tells the `names` in it."""
     out: list[str] = []
     at = 0
-    for fold in chosen:
+    for fold, named in zip(chosen, names, strict=True):
         out += lines[at : fold.start]
         first = next((line for line in lines[fold.start : fold.end] if line.strip()), "")
         words = first.lstrip()
-        marker = omitted(fold.end - fold.start, "lines", ((fold.start + 1, fold.end),))
+        marker = omitted(fold.end - fold.start, "lines", ((fold.start + 1, fold.end),), ", ".join(named))
         if not fold.inside and language is not None:
             marker = f"{language.comment} {marker}"
         if fold.empties and language is not None and language.empty_body:

@@ -35,8 +35,8 @@ class Diff:
         lines = sample.lines
         if "\x1b" in sample.text:
             lines = tuple(map(without_styles, lines))
-        hunks = any([_HUNK.match(line) for line in lines if line[:2] == "@@"])
-        files = any([_FILE.match(line) for line in lines if line[:1] in _FILE_STARTS])
+        hunks = any(_HUNK.match(line) for line in lines if line[:2] == "@@")
+        files = any(_FILE.match(line) for line in lines if line[:1] in _FILE_STARTS)
         if files and (hunks or any(line.startswith("diff --git ") for line in lines)):
             return 0.97
         return 0.9 if hunks and sum([line[:1] in _BODY_STARTS for line in lines]) * 10 >= len(lines) * 9 else 0.0

@@ -23,7 +23,7 @@ from headroom.text.thin_listing import thinned
 _TREE_HEADER = re.compile(r"^\[tree: the next (\d+) lines", re.MULTILINE)
 _MIN_FACTORED = 80
 _MIN_DRAWN, _MIN_NAMES = 6, 12
-_LONG, _MIN_GAP = 200, 4
+_LONG, _MIN_GAP, _DEEPEST = 200, 4, 1_000
 
 
 class Listing:
@@ -88,7 +88,7 @@ def _drawn(lines: Sequence[str]) -> Iterator[str]:
     """The lines with each drawn tree indented; nothing where there is none."""
     at = start = 0
     for i in range(len(lines) + 1):
-        if i < len(lines) and drawing.DRAWN.match(lines[i]):
+        if i < len(lines) and drawing.DRAWN.match(lines[i], 0, _DEEPEST):
             continue
         if i - start >= _MIN_DRAWN and (rows := drawing.encode(lines[start:i])):
             yield from lines[at:start]

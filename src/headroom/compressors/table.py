@@ -74,9 +74,7 @@ class Table:
                 form = csv_texts.coded(table, records, whole=False)
                 yield Compressed(form, self.name, lossless=False, omissions=tuple(lost))
 
-    def _selected(
-        self, text: str, lines: list[str], found: Sequence[Region], context: Context
-    ) -> Compressed | None:
+    def _selected(self, text: str, lines: list[str], found: Sequence[Region], context: Context) -> Compressed | None:
         """The text with its long tables sampled, or None where none is long enough: lossless is best then."""
         limit = _AGGRESSIVE_TOKENS if context.level is Level.AGGRESSIVE or context.target is not None else _WHOLE_TOKENS
         long = [r for r in found if r.end - r.start >= _MIN_ROWS]

@@ -1,7 +1,7 @@
 """Long addresses that many links share the beginning of: said once, above the text, and a short sign in each link.
 
-    [~1/ stands for https://example.org/project/tree/main/tests/]
-    - [starts again](~1/restart.py#L35)
+[~1/ stands for https://example.org/project/tree/main/tests/]
+- [starts again](~1/restart.py#L35)
 """
 
 from __future__ import annotations

@@ -13,17 +13,18 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 START = '[CSV split at "'
 _MARKS = (",", "\t", ";", "|")
 _FIELD = {
-    mark: re.compile(rf'("[^"]*(?:""[^"]*)*"|[^"{re.escape(mark)}\r\n][^{re.escape(mark)}\r\n]*|)({re.escape(mark)}|\r?\n|\Z)')
-    for mark in _MARKS
-}  # fmt: skip
+    mark: re.compile(rf'("[^"]*(?:""[^"]*)*"|[^"{no}\r\n][^{no}\r\n]*|)({no}|\r?\n|\Z)')
+    for mark, no in ((mark, re.escape(mark)) for mark in _MARKS)
+}
 _ADDRESS = re.compile(r'"?(https?://[^/\s"]+/(?:[\w.~-]+/)?)')
 _ABOVE, _PREFIX = "^", "~"
 _MIN_RECORDS, _FEWEST_SEEN, _MAX_COLUMNS, _PROBED = 8, 3, 60, 24_000
-_LONG_CELL, _MANY_QUOTED = 60, 4
+_LONG_CELL, _MANY_QUOTED, _MAX_CUTS = 60, 4, 200
 _MIN_ABOVE, _MIN_PREFIXED = 0.2, 0.3
 _HEADER = re.compile(
     r"\[CSV split at (\"(?:\\t|.)\"): \d+ records((?:; in columns? [\d, ]+ \^ stands for the cell above)?"
@@ -61,8 +62,10 @@ def holds_texts(text: str) -> bool:
     head = text[:_PROBED]
     if len(head) < len(text):
         head = head[: head.rfind("\n") + 1]
-    while head and head.count('"') % 2:  # cut inside a quoted cell
-        head = head[: head.rfind("\n", 0, len(head) - 1) + 1]
+    for _ in range(_MAX_CUTS):
+        if head.count('"') % 2 == 0:
+            break
+        head = head[: head.rfind("\n", 0, len(head) - 1) + 1]  # it was cut inside a quoted cell
     return _table(head, mark, _FEWEST_SEEN) is not None
 
 
@@ -81,11 +84,9 @@ def _mark_of(text: str) -> str:
 
 def _table(text: str, mark: str, least: int) -> TextTable | None:
     """The text's records, where all have as many fields as the titles and some cells are long and quoted."""
-    found = _FIELD[mark].findall(text)
-    if not found or sum([len(a) + len(b) for a, b in found]) != len(text):
+    found = _fields(text, mark)
+    if not found:
         return None
-    if not found[-1][1] and len(found) > 1 and not found[-1][0] and found[-2][1] != mark:
-        found.pop()  # what follows the last line end
     ends = [end for _, end in found if end != mark]
     width, rest = divmod(len(found), len(ends))
     if rest or not 2 <= width <= _MAX_COLUMNS or len(ends) <= least:
@@ -106,14 +107,14 @@ def _table(text: str, mark: str, least: int) -> TextTable | None:
 
 
 def coded(table: TextTable, records: Sequence[Sequence[str]], whole: bool = True) -> str:
-    """Records of the table (its own, or with less in their cells) in the coded form; `whole` says nothing is missing."""
+    """Records of the table (its own, or with less in their cells) in the coded form; `whole`: nothing is missing."""
     columns = [list(column) for column in zip(*records[1:], strict=True)]
     above: list[int] = []
     prefixes: dict[int, str] = {}
     for i, column in enumerate(columns):
         if any(cell.lstrip('"')[:1] in (_ABOVE, _PREFIX) for cell in column if cell):
             continue
-        repeats = [a == b and len(b) > 1 for a, b in zip(column, column[1:], strict=False)]
+        repeats = [a == b and len(b) > 1 for a, b in pairwise(column)]
         prefix = _prefix(column)
         if prefix:
             prefixes[i] = prefix
@@ -124,7 +125,9 @@ def coded(table: TextTable, records: Sequence[Sequence[str]], whole: bool = True
         columns[i] = column
     said = [f"[CSV split at {json.dumps(table.mark)}: {len(records) - 1} records"]
     if above:
-        said.append(f"in column{'s' * (len(above) > 1)} {', '.join(str(i + 1) for i in above)} ^ stands for the cell above")
+        said.append(
+            f"in column{'s' * (len(above) > 1)} {', '.join(str(i + 1) for i in above)} ^ stands for the cell above"
+        )
     said += [f"in column {i + 1} ~ stands for {prefix}" for i, prefix in prefixes.items()]
     if not whole:
         said.append("… says what is left out")
@@ -149,8 +152,10 @@ def decode(text: str) -> str:
     if header is None:
         raise ValueError("not a coded table of texts")
     mark = json.loads(header[1])
-    table = _fields(text[header.end() :], mark)
-    columns = [list(column) for column in zip(*table.records, strict=True)]
+    fields = _fields(text[header.end() :], mark)
+    ends = [end for _, end in fields if end != mark]
+    width = len(fields) // len(ends)
+    columns = [[field for field, _ in fields[i::width]] for i in range(width)]
     found = _ABOVE_IN.search(header[2])
     prefixes = {int(i) - 1: prefix for i, prefix in _PREFIX_IN.findall(header[2])}
     for i in [int(number) - 1 for number in found[1].split(", ")] if found else []:
@@ -160,7 +165,7 @@ def decode(text: str) -> str:
                 column[k] = column[k - 1]
     for i, prefix in prefixes.items():
         columns[i][1:] = [_prefixed(cell, prefix) for cell in columns[i][1:]]
-    return table.joined(list(zip(*columns, strict=True)))
+    return TextTable(mark, [], ends[0], ends[-1]).joined(list(zip(*columns, strict=True)))
 
 
 def _prefixed(cell: str, prefix: str) -> str:
@@ -168,11 +173,14 @@ def _prefixed(cell: str, prefix: str) -> str:
     return quote + prefix + cell[len(quote) + 1 :] if cell.startswith(quote + _PREFIX) else cell
 
 
-def _fields(text: str, mark: str) -> TextTable:
-    """The fields of a coded body, of whatever length."""
-    found = _FIELD[mark].findall(text)
-    if len(found) > 1 and not any(found[-1]) and found[-2][1] != mark:
-        found.pop()
-    ends = [end for _, end in found if end != mark]
-    fields, width = [field for field, _ in found], len(found) // len(ends)
-    return TextTable(mark, [fields[i : i + width] for i in range(0, len(fields), width)], ends[0], ends[-1])
+def _fields(text: str, mark: str) -> list[tuple[str, str]]:
+    """The fields of a text, each with what closes it; empty where a quoted one has no end."""
+    match, size, at = _FIELD[mark].match, len(text), 0
+    out: list[tuple[str, str]] = []
+    while at < size or (out and out[-1][1] == mark):
+        found = match(text, at)
+        if found is None:
+            return []
+        out.append((found[1], found[2]))
+        at = found.end()
+    return out

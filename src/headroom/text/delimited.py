@@ -15,6 +15,7 @@ _FIELD = {
     mark: re.compile(rf"""(?:"[^"]*"|'[^']*'|[^{re.escape(mark)}"'])*(?:{re.escape(mark)}|$)""") for mark in _MARKS
 }
 _DATUM = re.compile(r"^\W*[\d.,:/\- ]*\d\W*$|\(\d+$|^ *'|://|^/\w")  # what stands in rows, not in a title
+_LONG = 20_000  # characters; a longer line is no row of fields
 _MANY = 6  # fields; fewer between colons are times and keys
 
 
@@ -45,7 +46,7 @@ def splitter(mark: str) -> Callable[[str], list[str]]:
     quoted = (f"{mark}'", f"{mark} '", "('")
 
     def split(line: str) -> list[str]:
-        if '"' not in line and not any(start in line for start in quoted):
+        if len(line) > _LONG or ('"' not in line and not any(start in line for start in quoted)):
             return line.split(mark)
         fields, at, size = [], 0, len(line)
         field = _FIELD[mark]

@@ -20,7 +20,7 @@ from headroom.text.query import parse_query
 from headroom.text.sentences import Piece, is_reference, pieces_of, reads_like_prose, sentence_count
 from headroom.text.worth import Worth
 
-_MANY, _PER_DOUBLING, _MOST_DOUBLINGS = 64_000, 0.1, 4.0
+_MANY, _PER_DOUBLING, _MOST_DOUBLINGS = 32_000, 0.12, 4.0
 _TABLE_SIGNS, _LONG_TABLE = ("|", "+"), 600
 _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
 _SURE, _MAX_ANSWERS = 0.6, 12
@@ -34,7 +34,7 @@ _PASSAGE_PATH = re.compile(
 _ALARM = re.compile(
     r"\W{0,6}(?:\w+ ){0,2}(?:error|warning|fatal|failed|failure|exception|caution|danger|deprecated)\b", re.IGNORECASE
 )
-_LITTLE = "those that say least for their length"
+_LITTLE, _REST = "those that say least for their length", "the rest of long code and tables"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,9 @@ def extracts(
         pieces += pieces_of(split_lines(text), passage)
         spans.append((first, len(pieces)))
     question, own = questions_of(context.query, texts[0])
-    retrieved = retrieved or bool(own) or pieces[-1].passage >= max(_MIN_PASSAGES, len(texts)) or _are_passages(names, context)
+    retrieved = (
+        retrieved or bool(own) or pieces[-1].passage >= max(_MIN_PASSAGES, len(texts)) or _are_passages(names, context)
+    )
     if not retrieved:  # a list of links may be what was looked for
         for p in pieces:
             p.free = p.free and not is_reference(p.text, linked=True)
@@ -229,7 +231,8 @@ def _rendered(chosen: _Chosen, start: int, stop: int) -> Extract:
             out.append("\n")
         elif end < stop and pieces[end].inline:
             out.append(" ")
-        lost.setdefault(("repeated" if again else _LITTLE, unit), []).append((count, first, last))
+        kind = "repeated" if again else _LITTLE if unit == "sentences" else _REST
+        lost.setdefault((kind, unit), []).append((count, first, last))
         i = end
     omissions = (
         Omission(kind, sum(n for n, _, _ in gaps), unit, _joined_ranges([(a, b) for _, a, b in gaps]))

@@ -7,9 +7,9 @@ import json
 import re
 
 PRINTED = "a printed value, told as JSON"
-_LIKELY = re.compile(r"[\[({\s]*(?:u?'(?:[^'\\\n]|\\.)*'\s*[:,]|[A-Za-z_$][\w$]*: [\[{'\"\d-])")
+_LIKELY = re.compile(r"[\[({\s]*(?:u?'[^'\\\n]*(?:\\.[^'\\\n]*)*'\s*[:,]|[A-Za-z_$][\w$]*: [\[{'\"\d-])")
 _TOKEN = re.compile(
-    r"(?P<string>u?'(?:[^'\\\n]|\\.)*'|u?\"(?:[^\"\\\n]|\\.)*\")"
+    r"(?P<string>u?'[^'\\\n]*(?:\\.[^'\\\n]*)*'|u?\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\")"
     r"|(?P<number>-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[\s,\])}]))"
     r"|(?P<key>[A-Za-z_$][\w$]*(?=\s*:))"
     r"|(?P<call>[A-Za-z_][\w.]*\([^()\n]*\))"

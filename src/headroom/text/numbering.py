@@ -18,7 +18,10 @@ _MIN_RUN = 4
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Lines `start` to `end` (0-based, end exclusive) numbered from `number`, right-justified to `width`, then `separator`."""
+    """Lines `start` to `end` (0-based, end exclusive) numbered from `number`, right-justified to `width`.
+
+    What stands between number and text is the `separator`.
+    """
 
     start: int
     end: int
@@ -36,7 +39,7 @@ class Run:
 
 
 def prefixes(line: str) -> list[Run]:
-    """The ways to read a line's beginning as a number: ": " may be a separator or a separator and a space of the text."""
+    """The ways to read a line's beginning as a number: ": " may be a separator, or one and a space of the text."""
     found = _PREFIX.match(line)
     return _readings(found) if found else []
 

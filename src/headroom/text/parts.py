@@ -14,7 +14,7 @@ from dataclasses import dataclass
 _TAG = re.compile(r"</?[A-Za-z][\w-]*>")
 _SEPARATOR = re.compile(r"(={3,}|-{3,}|#{3,}|\*{3,})(?: ?[^=\-#*\n][^\n]{0,100}(?:\1)?)?$")
 _OPENERS = frozenset("|`~d<=-#*{[")  # what the lines begin with that can open a part
-_REMINDER = "<system-reminder>"
+_REMINDER, _REMINDER_END = "<system-reminder>", "</system-reminder>"
 _MIN_PART_CHARS, _MIN_TABLE_LINES, _MAX_PARTS, _MAX_JSON_TRIES, _MAX_REMINDER = 320, 6, 200, 12, 400
 _DECODER = json.JSONDecoder()
 
@@ -133,5 +133,6 @@ def _run_of_table(lines: list[str], i: int) -> int:
 def _tags(lines: list[str], i: int) -> int:
     """The line after a tag that stands alone, or after a reminder that a client put behind a result."""
     if lines[i].startswith(_REMINDER):
-        return next((k + 1 for k in range(i, min(i + _MAX_REMINDER, len(lines))) if lines[k].endswith("</system-reminder>")), i + 1)
+        within = range(i, min(i + _MAX_REMINDER, len(lines)))
+        return next((k + 1 for k in within if lines[k].endswith(_REMINDER_END)), i + 1)
     return i + 1 if _TAG.match(lines[i]) and lines[i].endswith(">") else i

@@ -17,9 +17,7 @@ _NAMED = re.compile(
 _INITIALS = frozenset("0123456789").union([name[0] for name in _NAMES.split("|")])
 _RANKED = re.compile(r"\[\d{1,4}\]\s+\S|[=\-*#]{3,} ?\S.*\S ?[=\-*#]{3,}\s*$")
 _SCORES = ("score", "similarity", "relevance", "distance", "rank")
-_SCORED = re.compile(
-    rf"(?:^|[(\[|·,;\s])(?:{'|'.join(_SCORES)})[\"'*]*\s?[:= ]\s?[\d.]+(?!.*\.\s*$)", re.IGNORECASE
-)
+_SCORED = re.compile(rf"(?:^|[(\[|·,;\s])(?:{'|'.join(_SCORES)})[\"'*]*\s?[:= ]\s?[\d.]+(?!.*\.\s*$)", re.IGNORECASE)
 _RANK = re.compile(r"\[\d{1,4}\]")
 _MAX_HEADER, _MAX_LABEL, _QUESTION_WITHIN = 220, 40, 600
 _ASKED_IN_JSON = re.compile(

@@ -35,7 +35,7 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SOFT_WRAPPED = 200  # characters: a longer line is a paragraph of its own and is cut inside
 _ABBREVIATION, _MIN_WORDS, _SHORT = 8, 6, 60
 _FENCES, _STOPS = ("```", "~~~"), ".!?…。！？"
-_LONG_BLOCK, _HEAD = 8, 3  # lines
+_LONG_BLOCK, _HEAD = 6, 2  # lines
 
 _SAMPLED, _SAMPLED_WIDTH, _SAMPLED_CHARS = 40, 120, 4_000
 # The commonest words of a few languages; each text of such a language is full of them.

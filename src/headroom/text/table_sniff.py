@@ -45,7 +45,8 @@ def sure_table(filled: Sequence[str]) -> float:
     if len(filled) < 4:
         return 0.0
     filled = [*filled[:6], *(filled[i] for i in spread(len(filled) - 6, _LOOKED_AT) if i > 5)]
-    barred = max(sum([line.count("|") >= 2 for line in filled]), sum([_boxed(line) for line in filled if not line.isascii()]))
+    drawn = [line for line in filled if not line.isascii()]
+    barred = max(sum([line.count("|") >= 2 for line in filled]), sum(map(_boxed, drawn)))
     if barred >= 0.5 * len(filled):
         return 0.9 if barred >= 0.8 * len(filled) else 0.7
     return max(_sure_delimited(filled), _sure_aligned(filled))

@@ -1,0 +1,55 @@
+"""By which names a left-out body is told: a reader who looks for one of them knows where to fetch it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from headroom.text.outline import Fold
+
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_SHORTEST, _LONGEST, _MIN_TERM = 5, 60, 4
+_MOST = 3  # names in one marker
+
+
+def hidden_names(lines: Sequence[str], folds: Sequence[Fold], terms: Sequence[str]) -> list[list[str]]:
+    """For each of the folds (in order) the names that stand in it and nowhere in what is shown, the most telling ones.
+
+    Those come first that speak of the question's `terms` (lower case), then those that the file holds least often.
+    A name is told once.
+    """
+    told = _shown(lines, folds)
+    counts = Counter(_NAME.findall("\n".join(lines)))
+    asked = [term for term in terms if len(term) >= _MIN_TERM]
+    found: list[list[str]] = []
+    for fold in folds:
+        inside = dict.fromkeys(_NAME.findall("\n".join(lines[fold.start : fold.end])))
+        new = [name for name in inside if name not in told and _is_telling(name)]
+        best = sorted(new, key=lambda name: (-_speaks_of(name, asked), counts[name], "." not in name, -len(name)))[:_MOST]
+        told.update(best)
+        found.append([name for name in new if name in best])
+    return found
+
+
+def _shown(lines: Sequence[str], folds: Sequence[Fold]) -> set[str]:
+    """The names in the lines around the folds, whole and from their beginning on."""
+    shown: list[str] = []
+    at = 0
+    for fold in folds:
+        shown += lines[at : fold.start]
+        at = fold.end
+    names = set(_NAME.findall("\n".join([*shown, *lines[at:]])))
+    return names | {name.rsplit(".", 1)[0] for name in names if "." in name}
+
+
+def _is_telling(name: str) -> bool:
+    """Whether a name is one that somebody made up: joined from words, or reached through another."""
+    if not _SHORTEST <= len(name) <= _LONGEST:
+        return False
+    return "." in name or "_" in name.strip("_") or not (name[1:].islower() or name.isupper())
+
+
+def _speaks_of(name: str, terms: Sequence[str]) -> bool:
+    lower = name.lower()
+    return any(term in lower for term in terms)
