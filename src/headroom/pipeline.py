@@ -5,9 +5,11 @@ protected? → route (best candidate) → accept only if smaller with its closin
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from headroom import marker
@@ -41,10 +43,24 @@ class Outcome:
 
 def compress_blocks(blocks: Sequence[Block], options: Options, store: Store) -> list[Outcome]:
     """Compresses blocks in conversation order, within the budget if there is one, and stores the originals."""
-    outcomes = plan(blocks, options, store)
-    if options.budget is not None:
-        outcomes = _tightened(blocks, outcomes, options, store, options.budget)
+    with _no_collections():
+        outcomes = plan(blocks, options, store)
+        if options.budget is not None:
+            outcomes = _tightened(blocks, outcomes, options, store, options.budget)
     return _stored(outcomes, store)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Keeps the cyclic garbage collector from walking all objects again and again: a call makes many and no cycles."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def plan(

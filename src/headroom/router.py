@@ -20,7 +20,7 @@ from headroom.text.sentences import reads_like_prose
 from headroom.tokens import count_tokens
 
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
-_SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE, _SURE_CODE = 0.95, 0.9, 0.6, 0.8
+_SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE, _SURE_CODE = 0.9, 0.8, 0.6, 0.8
 _MAX_DEPTH = 4
 
 

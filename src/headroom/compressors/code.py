@@ -95,7 +95,8 @@ def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Com
     if not chosen:
         return None
     aggressive = context.level is Level.AGGRESSIVE
-    names = hidden_names(lines, chosen, [term for term, _ in query.terms]) if aggressive else [[]] * len(chosen)
+    gaps = [(fold.start, fold.end) for fold in chosen]
+    names = hidden_names(lines, gaps, [term for term, _ in query.terms]) if aggressive else [[]] * len(chosen)
     return Compressed("\n".join(_rendered(lines, chosen, names, language)), "code", False, _omissions(chosen))
 
 

@@ -5,16 +5,16 @@ What the question asks for, failures, beginning and end stay, and one line of ev
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from headroom.interfaces import Sample
-from headroom.model import Compressed, Context, Level
-from headroom.text.hidden_names import told_names
+from headroom.marker import omitted
+from headroom.model import Compressed, Context, Level, Omission
+from headroom.text.hidden_names import Gap, hidden_names
 from headroom.text.lines import split_lines
-from headroom.text.outcomes import failure_lines
-from headroom.text.query import parse_query
-from headroom.text.selection import Segment, render, select
+from headroom.text.outcomes import failure_lines, trouble_words, troubled
+from headroom.text.query import Query, parse_query
+from headroom.text.selection import Segment, select
 from headroom.text.telling import told_by
 from headroom.tokens import count_tokens
 
@@ -22,7 +22,8 @@ _LIKELY = 0.5  # anything that knows the text better goes first
 _MIN_CHARS, _MIN_LINES, _WIDEST = 2_500, 12, 600
 # A short text is read whole, of a long one a fifth more than its beginning would be.
 _WHOLE, _SHARE = 4_000, 0.2
-_HEAD, _TAIL, _ASKED, _MIN_GAP = 3, 2, 8, 3
+_HEAD, _TAIL, _MOST_ASKED, _TROUBLE_SHARE = 3, 2, 8, 0.1
+_MIN_GAP = 70  # characters that a marker costs
 _MARKUP = ("{", "[", "<")
 
 
@@ -48,14 +49,62 @@ class Plain:
         budget = _budget(text, context)
         if len(lines) < _MIN_LINES or budget >= len(text):
             return
-        segments = _segments(text, lines, context)
-        chosen = select(segments, [len(line) + 1 for line in lines], budget)
-        out, omissions = render(lines, segments, _without_islands(lines, chosen), _MIN_GAP)
-        if omissions:
-            yield Compressed("\n".join(out), self.name, False, omissions)
+        query = parse_query(context.query)
+        floor = _floor(text, lines, query)
+        scores = told_by(text, lines, query)
+        segments = [Segment(i, i + 1, score, i in floor) for i, score in enumerate(scores)]
+        gaps = _gaps(lines, select(segments, [len(line) + 1 for line in lines], budget))
+        if gaps:
+            names = hidden_names(lines, gaps, [term for term, _ in query.terms])
+            lost = Omission("lines", sum(end - start for start, end in gaps), "lines", tuple((a + 1, b) for a, b in gaps))
+            yield Compressed("\n".join(_rendered(lines, gaps, names)), self.name, False, (lost,))
 
     def decode(self, text: str) -> str:
         raise ValueError("lines are left out; the original is in the store")
 
     def same(self, decoded: str, original: str) -> bool:
         return decoded == original
+
+
+def _budget(text: str, context: Context) -> int:
+    """How many characters may stay, markers not counted."""
+    usual = int(_WHOLE + _SHARE * (len(text) - _WHOLE))
+    if context.target is None:
+        return usual
+    return min(usual, context.target * len(text) // max(count_tokens(text), 1))
+
+
+def _floor(text: str, lines: Sequence[str], query: Query) -> set[int]:
+    """Both ends, what the question asks for most, failures, and other trouble where not every line speaks of it."""
+    last = len(lines)
+    floor = {*range(_HEAD), *range(last - _TAIL, last), *query.best(text, list(lines), limit=_MOST_ASKED)}
+    floor.update(i for i, failed in enumerate(failure_lines(text, lines)) if failed)
+    trouble = [i for i, said in enumerate(troubled(lines, trouble_words())) if said]
+    return floor.union(trouble) if len(trouble) <= last * _TROUBLE_SHARE else floor
+
+
+def _gaps(lines: Sequence[str], chosen: Sequence[bool]) -> list[Gap]:
+    """The runs of lines that do not stay and are worth a marker."""
+    gaps: list[Gap] = []
+    start = size = 0
+    for i, kept in enumerate([*chosen, True]):
+        if not kept:
+            size += len(lines[i]) + 1
+            continue
+        if size > _MIN_GAP:
+            gaps.append((start, i))
+        start, size = i + 1, 0
+    return gaps
+
+
+def _rendered(lines: Sequence[str], gaps: Sequence[Gap], names: Sequence[list[str]]) -> list[str]:
+    out: list[str] = []
+    at = 0
+    for (start, end), named in zip(gaps, names, strict=True):
+        out += lines[at:start]
+        out.append(omitted(end - start, "lines", ((start + 1, end),), ", ".join(named)))
+        at = end
+    return out + list(lines[at:])
+
+
+COMPRESSOR = Plain()

@@ -1,7 +1,8 @@
 """Prose and retrieved passages: whole sentences by what is asked, by what they say, and by where they stand.
 
-No model and no download. Headings, passage headers, code and tables stay; a sentence or block that stands in an earlier
-passage too is folded into a reference to it; what goes first are the sentences that say least for their length.
+No model and no download. Headings, passage headers, code and tables stay (long ones as their head in passages that have
+little to do with the question); a sentence or block that stands in an earlier passage too is folded into a reference to
+it; what goes first are the sentences that say least for their length.
 """
 
 from __future__ import annotations

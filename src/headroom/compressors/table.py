@@ -1,7 +1,8 @@
 """Tables: CSV and TSV, Markdown, psql, and whatever a command prints in columns.
 
 Lossless: padding, dividers and constant columns go into the layout of the row, usual and repeated cells are blank.
-Lossy, for long tables: exact statistics of every column and the rows that say most, the others counted.
+Lossy, for long tables: exact statistics of every column and the rows that say most, the others counted; of a long data
+set with texts in its cells every record, with less in its long cells.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from headroom.interfaces import Sample
-from headroom.model import Compressed, Context, Level
+from headroom.model import Compressed, Context, Intent, Level
 from headroom.text import csv_extracts, csv_texts, rowcode
 from headroom.text.csv_texts import TextTable
 from headroom.text.delimited import delimited
@@ -67,7 +68,8 @@ class Table:
         """A data set with texts in its cells: repeats coded, and less of each long cell where the whole is long."""
         yield Compressed(csv_texts.coded(table, table.records), self.name, lossless=True)
         tight = context.level is Level.AGGRESSIVE or context.target is not None
-        limit = _AGGRESSIVE_TOKENS if tight else _WHOLE_TEXTS
+        whole = _WHOLE_TOKENS if context.intent is Intent.READ else _WHOLE_TEXTS
+        limit = _AGGRESSIVE_TOKENS if tight else whole
         if context.level is not Level.LOSSLESS and count_tokens(text) > limit:
             records, lost = csv_extracts.shortened(table, context)
             if lost:

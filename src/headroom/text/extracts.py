@@ -20,7 +20,7 @@ from headroom.text.query import parse_query
 from headroom.text.sentences import Piece, is_reference, pieces_of, reads_like_prose, sentence_count
 from headroom.text.worth import Worth
 
-_MANY, _PER_DOUBLING, _MOST_DOUBLINGS = 32_000, 0.12, 4.0
+_MANY, _PER_DOUBLING, _MOST_DOUBLINGS = 12_000, 0.12, 4.0
 _TABLE_SIGNS, _LONG_TABLE = ("|", "+"), 600
 _MIN_GAP = 80  # characters: a shorter gap costs as much as its marker
 _SURE, _MAX_ANSWERS = 0.6, 12
@@ -45,7 +45,7 @@ class Shares:
     asked: float
 
 
-_RETRIEVED = {Level.BALANCED: Shares(0.54, 0.38), Level.AGGRESSIVE: Shares(0.36, 0.28)}
+_RETRIEVED = {Level.BALANCED: Shares(0.57, 0.38), Level.AGGRESSIVE: Shares(0.36, 0.28)}
 _UNKNOWN = {Level.BALANCED: Shares(0.86, 0.70), Level.AGGRESSIVE: Shares(0.50, 0.40)}
 _READ = Shares(0.82, 0.78)  # a file that is read may be edited next
 

@@ -1,4 +1,4 @@
-"""By which names a left-out body is told: a reader who looks for one of them knows where to fetch it."""
+"""By which names left-out lines are told: a reader who looks for one of them knows where to fetch it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from headroom.text.outline import Fold
-
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _SHORTEST, _LONGEST, _MIN_TERM = 5, 60, 4
 _MOST = 3  # names in one marker
 
 
-def hidden_names(lines: Sequence[str], folds: Sequence[Fold], terms: Sequence[str]) -> list[list[str]]:
-    """For each of the folds (in order) the names that stand in it and nowhere in what is shown, the most telling ones.
+Gap = tuple[int, int]  # lines that are left out (0-based, end exclusive)
+
+
+def hidden_names(lines: Sequence[str], gaps: Sequence[Gap], terms: Sequence[str]) -> list[list[str]]:
+    """For each of the gaps (in order) the most telling names that stand in it and nowhere in what is shown.
 
     Those come first that speak of the question's `terms` (lower case), then those that the file holds least often.
     A name is told once.
     """
-    told = _shown(lines, folds)
+    told = _shown(lines, gaps)
     counts = Counter(_NAME.findall("\n".join(lines)))
     asked = [term for term in terms if len(term) >= _MIN_TERM]
     found: list[list[str]] = []
-    for fold in folds:
-        inside = dict.fromkeys(_NAME.findall("\n".join(lines[fold.start : fold.end])))
+    for start, end in gaps:
+        inside = dict.fromkeys(_NAME.findall("\n".join(lines[start:end])))
         new = [name for name in inside if name not in told and _is_telling(name)]
         best = sorted(new, key=lambda name: (-_speaks_of(name, asked), counts[name], "." not in name, -len(name)))[:_MOST]
         told.update(best)
@@ -32,13 +33,13 @@ def hidden_names(lines: Sequence[str], folds: Sequence[Fold], terms: Sequence[st
     return found
 
 
-def _shown(lines: Sequence[str], folds: Sequence[Fold]) -> set[str]:
-    """The names in the lines around the folds, whole and from their beginning on."""
+def _shown(lines: Sequence[str], gaps: Sequence[Gap]) -> set[str]:
+    """The names in the lines around the gaps, whole and without their last part."""
     shown: list[str] = []
     at = 0
-    for fold in folds:
-        shown += lines[at : fold.start]
-        at = fold.end
+    for start, end in gaps:
+        shown += lines[at:start]
+        at = end
     names = set(_NAME.findall("\n".join([*shown, *lines[at:]])))
     return names | {name.rsplit(".", 1)[0] for name in names if "." in name}
 
