@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from headroom.marker import span
+from headroom.marker import explains, span
 from headroom.model import Block, Role, ToolCall
 from headroom.text.envelopes import view
 from headroom.text.lines import split_lines
@@ -14,7 +14,7 @@ from headroom.text.numbering import address_offset, runs_of
 
 _DIGIT_FIRST = re.compile(r"\s{0,11}\d")
 _MIN_LINES, _SEED_CHARS, _MOST_BACK = 3, 8, 200
-_LABEL, _PATH_PARTS = 48, 2
+_LABEL, _TERSE_LABEL, _PATH_PARTS = 48, 32, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Conversation:
 
     question: str = ""
     said: str = ""
+    explained: bool = False  # an earlier closing line names the call that fetches originals
     told: set[int] = field(default_factory=set)  # the sources of which an earlier reference says what they were
     _pending: list[tuple[Block, str]] = field(default_factory=list)
     _shown: list[_Shown] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Conversation:
 
     def add(self, block: Block, shown: str) -> None:
         """Takes in a block in the form in which it stays visible."""
+        self.explained = self.explained or (shown != block.text and explains(shown))
         if block.role is Role.USER:
             self.question, self.said = block.text, ""
         elif block.role is Role.ASSISTANT:
@@ -131,7 +133,8 @@ class Conversation:
         source = self._shown[repeat.source]
         first = repeat.source_start + 1 + source.offset
         last = first + repeat.end - repeat.start - 1
-        name = f"{source.name} ({source.label})" if in_full and source.label else source.name
+        label = _shortened(source.label, _TERSE_LABEL) if terse else source.label
+        name = f"{source.name} ({label})" if in_full and label else source.name
         if terse:
             return f"in {name}" if first == repeat.start + 1 + offset else f"{span(first, last)} of {name}"
         return f"{f'line {first}' if first == last else f'lines {first}–{last}'} of {name}"
@@ -160,6 +163,10 @@ def bare_lines(text: str, lines: list[str]) -> list[str]:
 def _label(call: ToolCall) -> str:
     """What a call was, short: its name and the command, or the end of the path."""
     what = " ".join(call.command.split()) or "/".join(call.path.split("/")[-_PATH_PARTS:])
-    if len(what) > _LABEL:
-        what = what[: _LABEL - 1] + "…"
+    what = _shortened(what, _LABEL)
     return f"{call.name}: {what}" if what and call.name else what or call.name
+
+
+def _shortened(text: str, size: int) -> str:
+    """The text, or so much of its beginning that it has `size` characters with an ellipsis."""
+    return text if len(text) <= size else text[: size - 1] + "…"

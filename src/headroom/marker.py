@@ -55,6 +55,11 @@ def footer(id: str, path: str = "", brief: bool = False) -> str:
     return f'{_FOOTER_START}original kept, {RETRIEVE_TOOL}(id="{id}"{inside}, lines= or query=)]'
 
 
+def explains(text: str) -> bool:
+    """Whether a compressed text closes with a line that names the call which fetches originals."""
+    return f"{RETRIEVE_TOOL}(id=" in text
+
+
 def shift_lines(text: str, by: int) -> str:
     """The text with the line ranges of its in-place markers moved: it stands `by` lines further down in the original."""
     if not by:

@@ -123,6 +123,7 @@ class Context:
     target: int | None = None
     path: str = ""
     id: str = ""
+    told: bool = False
     nested: Nested = field(default=_no_nested, compare=False)
 
     def inside(self, path: str) -> Context:

@@ -18,7 +18,7 @@ from headroom.conversation import Conversation
 from headroom.errors import NotFound, StoreError
 from headroom.hints import intent_of
 from headroom.interfaces import Original, Store
-from headroom.model import Block, BlockReport, Context, Intent, Reason, Role
+from headroom.model import Block, BlockReport, Context, Intent, Level, Reason, Role
 from headroom.options import Options
 from headroom.references import with_references
 from headroom.router import closed, route
@@ -119,7 +119,7 @@ def _planned(
     except Exception as error:  # P7: whatever a compressor does, the block goes on as it came
         _log.warning("compressor failed at %s: %r", block.path, error)
         return _untouched(block, before, Reason.COMPRESSOR_FAILED, detail=repr(error)[:200])
-    return _accepted(block, choice, before, id)
+    return _accepted(block, choice, before, context)
 
 
 def _protected(block: Block, options: Options, tokens: int) -> Reason | None:
@@ -146,22 +146,24 @@ def _context(block: Block, preceding: Conversation, options: Options, target: in
         # The nearest first: what the call says, why the model made it, what the user wants.
         nearest = (block.call.arguments[:_QUERY_CHARS], preceding.said[-_QUERY_CHARS:], preceding.question[-_QUERY_CHARS:])
         query = "\n".join(nearest)
-    return Context(options.level, query, block.call, intent_of(block.call), target, id=id)
+    told = options.level is Level.AGGRESSIVE and preceding.explained
+    return Context(options.level, query, block.call, intent_of(block.call), target, id=id, told=told)
 
 
-def _accepted(block: Block, choice: Choice, before: int, id: str) -> Outcome:
+def _accepted(block: Block, choice: Choice, before: int, context: Context) -> Outcome:
     """P5: smaller with everything counted, or untouched."""
     best = choice.compressed
     if best is None:
         return _untouched(block, before, Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR, choice)
-    text = best.text if best.lossless or id in marker.footer_ids(best.text) else closed(best, id)
+    closes = best.lossless or context.id in marker.footer_ids(best.text)
+    text = best.text if closes else closed(best, context.id, told=context.told)
     after = choice.tokens_after
     breaks_call = block.role is Role.CALL and _parses(block.text) and not _parses(text)
     if before - after < max(_MIN_GAIN_TOKENS, before * _MIN_GAIN_SHARE) or breaks_call:
         return _untouched(block, before, Reason.NOT_SMALLER, choice)
     report = BlockReport(
         block.path, block.role, choice.content_type, best.compressor, Reason.COMPRESSED, best.lossless,
-        before, after, id, best.omissions,
+        before, after, context.id, best.omissions,
     )  # fmt: skip
     return Outcome(block, text, report, choice.tried)
 

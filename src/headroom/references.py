@@ -57,7 +57,11 @@ def _referring(
     for repeat in (*repeats, Repeat(len(lines), len(lines), 0, 0)):
         if sources and (repeat.start > at or not terse or repeat.end == repeat.start):
             span = (begun + 1 + offset, at + offset)
-            out.append(marker.repeats(at - begun, (span,), "; ".join(sources)))
+            told_where = "; ".join(sources)
+            out.append(
+                marker.omitted(at - begun, "lines", (span,), told_where) if terse
+                else marker.repeats(at - begun, (span,), told_where)
+            )
             sources = []
         if repeat.start > at:
             form = _new_lines("\n".join(lines[at : repeat.start]), context)

@@ -15,7 +15,7 @@ from headroom.text.envelopes import Inner, inner_texts, literal_like
 from headroom.text.lines import sample, split_lines
 from headroom.text.mend_json import MendedJson, mend_json
 from headroom.text.parts import Part, split_parts
-from headroom.text.passages import with_own_question
+from headroom.text.passages import own_question, with_own_question
 from headroom.text.sentences import reads_like_prose
 from headroom.tokens import count_tokens
 
@@ -43,10 +43,15 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
         return whole if settled else _envelope(text, inner, context, depth, tokens).or_smaller(whole)
     if whole.compressed is None and (mended := mend_json(text)):
         return _mended(mended, context, depth, tokens)
-    if _settled(whole) or marker.looks_marked(text):
+    if _settled(whole) or marker.looks_marked(text) or _answers_a_search(text, whole):
         return whole
     parts = split_parts(text)
     return whole.or_smaller(_joined(text, parts, context, depth, tokens)) if len(parts) > 1 else whole
+
+
+def _answers_a_search(text: str, whole: Choice) -> bool:
+    """Whether a text is passages with the question they were retrieved for: they are weighed as one, not as parts."""
+    return whole.compressed is not None and whole.content_type == "prose" and bool(own_question(text))
 
 
 def _are_passages(inner: Sequence[Inner]) -> bool:
@@ -139,7 +144,7 @@ def rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, co
     for i, (one, form) in enumerate(forms):
         written = form.text if single else marker.place(form.text, one.path)
         if i == last and context.id not in marker.footer_ids(written):
-            written = closed(replace(form, text=written), context.id, one.path if single else "")
+            written = closed(replace(form, text=written), context.id, one.path if single else "", context.told)
         omissions += (replace(o, path=o.path or one.path) for o in form.omissions)
         out += (text[at : one.start], literal_like(text[one.start : one.end], written))
         at = one.end
@@ -148,7 +153,7 @@ def rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, co
     return Compressed("".join(out), names, all(form.lossless for _, form in forms), tuple(omissions))
 
 
-def closed(form: Compressed, id: str, path: str = "") -> str:
-    """The text of a lossy form with its closing line."""
-    brief = all(o.kind == SHOWN_EARLIER for o in form.omissions)
+def closed(form: Compressed, id: str, path: str = "", told: bool = False) -> str:
+    """The text of a lossy form with its closing line, a brief one where the reader was `told` how to fetch."""
+    brief = told or all(o.kind == SHOWN_EARLIER for o in form.omissions)
     return f"{form.text.rstrip()}\n{marker.footer(id, path, brief)}"

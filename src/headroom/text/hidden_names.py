@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _SHORTEST, _LONGEST, _MIN_TERM = 5, 60, 4
-_MOST = 3  # names in one marker
+_MOST = 5  # names in one marker
 
 
 Gap = tuple[int, int]  # lines that are left out (0-based, end exclusive)

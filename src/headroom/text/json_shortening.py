@@ -26,6 +26,7 @@ _NOISE = re.compile(r"(?:data:[\w/+.-]*;base64,)?[A-Za-z0-9+/=_-]+\s*\Z")
 _PLACES = 24  # of one kind of loss that are told one by one
 _PREVIEW = 5  # the part of a very long string that stays
 _BLOCK, _MARKER = 5, 60  # rows that stay together; characters below which a gap is not worth its marker
+_WIDE_SHARE = 0.2  # of what a table of wide rows has beyond its free characters
 _SPARED, _SHORT = 12, 20  # a gap of fewer items stays as it is; a shorter list of numbers is no series
 
 
@@ -33,7 +34,8 @@ _SPARED, _SHORT = 12, 20  # a gap of fewer items stays as it is; a shorter list 
 class Limits:
     """How much stays: items of a series, entries of a map and texts of a list, rows, characters of a string and noise.
 
-    `looked_at` is the length from which a string may be too long, or no more than noise (base64, hex).
+    `looked_at` is the length from which a string may be too long, or no more than noise (base64, hex); of a table whose
+    rows have more than so many `characters` only some more stay.
     """
 
     items: int
@@ -45,6 +47,7 @@ class Limits:
     noise: int
     looked_at: int
     any_rows: bool = False
+    characters: int | None = None
 
 
 _LIMITS = {
@@ -52,7 +55,8 @@ _LIMITS = {
         items=80, named=400, item_share=0.05, rows=400, row_share=0.25, string=None, noise=60, looked_at=400
     ),
     Level.AGGRESSIVE: Limits(
-        items=24, named=24, item_share=0.0, rows=120, row_share=0.15, string=400, noise=16, looked_at=80, any_rows=True
+        items=24, named=24, item_share=0.0, rows=120, row_share=0.15, string=400, noise=16, looked_at=80, any_rows=True,
+        characters=4_000,
     ),
 }
 
@@ -175,20 +179,25 @@ class Shortener:
 
     def too_long(self, size: int) -> bool:
         """Whether a table of so many rows may lose some."""
-        return size > self._budget(size) + _SPARED
+        return self.limits.characters is not None or size > self._budget(size) + _SPARED
 
-    def _budget(self, size: int) -> int:
-        return max(self.limits.rows, int(size * self.limits.row_share))
+    def _budget(self, size: int, characters: int = 0) -> int:
+        most = max(self.limits.rows, int(size * self.limits.row_share))
+        free = self.limits.characters
+        if free is None or characters <= free:
+            return most
+        return min(most, int(size * (free + _WIDE_SHARE * (characters - free)) / characters))
 
     def rows(self, table: Table, path: str, word: str) -> list[str]:
         """The lines of a table that stay, its gaps marked, below what is true of all its rows; all when none can go."""
         size = len(table.lines)
-        if not self.too_long(size):
+        most = self._budget(size, sum(map(len, table.lines)))
+        if size <= most + (_SPARED if most >= self.limits.rows else 0):
             return table.lines
         if not self.limits.any_rows and not all(is_measurement(c) for columns in table.columns for c in columns):
             return table.lines
         kept = self._floor(table)
-        blocks = (self._budget(size) - len(kept)) // _BLOCK
+        blocks = (most - len(kept)) // _BLOCK
         kept |= {i * size // blocks + j for i in range(blocks) for j in range(_BLOCK)}
         out = [_truths(table)] if len(table.columns) == 1 else []
         unit = "rows" if word == "rows" else "items"

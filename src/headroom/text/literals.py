@@ -38,9 +38,10 @@ def as_json(text: str) -> str | None:
 
 def _converted(text: str) -> str | None:
     out: list[str] = []
-    at = 0
-    for found in _TOKEN.finditer(text):
-        if found.start() != at:
+    at, end = 0, len(text)
+    while at < end:
+        found = _TOKEN.match(text, at)
+        if found is None:
             return None
         at = found.end()
         kind, token = found.lastgroup, found[0]
@@ -54,8 +55,6 @@ def _converted(text: str) -> str | None:
             out.append(token.translate(_BRACKETS) if kind == "close" else "[" if token == "(" else token)
         else:
             out.append(token)
-    if at != len(text):
-        return None
     made = "".join(out)
     try:
         json.loads(made)
