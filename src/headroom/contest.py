@@ -10,8 +10,10 @@ from headroom.hints import reads_editable_file
 from headroom.interfaces import Compressor
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.plugins import compressors
+from headroom.text.capping import capped
 from headroom.text.lines import sample, split_lines
 from headroom.text.numbering import Run, dominant_run
+from headroom.text.query import parse_query
 from headroom.tokens import count_tokens
 
 _SURE, _NEAR, _CERTAIN = 0.5, 0.2, 0.95
@@ -21,6 +23,8 @@ FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
 _LOSSY_SHARE = 0.9
 # These recognise how a text is printed, not what it is.
 _GENERIC = frozenset(("numbered", "noise"))
+# Their forms of a long text are long; at `aggressive` those are cut once more.
+_CAPPED = frozenset(("html", "listing", "prose", "records"))
 # What an editing agent may have to quote (R20), and up to what size: data in large files is looked at, not edited.
 _EDITABLE = frozenset(("code", "config", "prose", "json", "xml", "html", "unknown"))
 _HUGE, _HUGE_DATA = 200_000, 24_000
@@ -153,6 +157,8 @@ def _candidates(
         for form in compressor.compress(text, context):
             if context.level is Level.LOSSLESS and not form.lossless:
                 continue
+            if context.level is Level.AGGRESSIVE and compressor.name in _CAPPED:
+                form = capped(form, parse_query(context.query))
             after = cost(form)
             tried = (Tried(form.compressor, score, after, form.lossless),)
             fits = after < tokens

@@ -15,7 +15,10 @@ _FOOTER_START = "[headroom: "
 _FOOTER = re.compile(r"\[headroom: [^\n]*?\bid=\\?\"([0-9a-z]{6,64})\\?\"")
 _LINE_RANGES = re.compile(r"(\[… \d+ (?:(?:line|sentence)s? \(|of lines ))([\d–, ]+)(\)|: | …)")
 _RANGES = re.compile(r"(\[… \d+ (?:\w+ \(|of lines ))([\d–, ]+)(\)|: | …)")
-_ONE = {"lines": "line", "rows": "row", "characters": "character", "items": "item", "sentences": "sentence", "traces": "trace"}
+_ONE = {
+    "lines": "line", "rows": "row", "characters": "character", "items": "item", "sentences": "sentence", "traces": "trace",
+    "lines of this form": "line of this form",
+}
 
 
 def plural(count: int, unit: str) -> str:
@@ -39,9 +42,9 @@ def omitted_among(count: int, first: int, last: int, kind: str = "") -> str:
     return f"[… {count} of lines {span(first, last)}{f': {kind}' if kind else ''} …]"
 
 
-def repeats(count: int, ranges: Sequence[tuple[int, int]], source: str) -> str:
+def repeats(count: int, ranges: Sequence[tuple[int, int]], source: str, terse: bool = False) -> str:
     """The in-place marker for lines that stand elsewhere in the conversation: `source` says where."""
-    return f"[… {plural(count, 'lines')} ({', '.join(span(a, b) for a, b in ranges)}): same as {source} …]"
+    return omitted(count, "lines", ranges, source if terse else f"same as {source}")
 
 
 def footer(id: str, path: str = "", brief: bool = False) -> str:

@@ -57,19 +57,14 @@ def _referring(
     for repeat in (*repeats, Repeat(len(lines), len(lines), 0, 0)):
         if sources and (repeat.start > at or not terse or repeat.end == repeat.start):
             span = (begun + 1 + offset, at + offset)
-            told_where = "; ".join(sources)
-            out.append(
-                marker.omitted(at - begun, "lines", (span,), told_where) if terse
-                else marker.repeats(at - begun, (span,), told_where)
-            )
+            out.append(marker.repeats(at - begun, (span,), "; ".join(sources), terse))
             sources = []
         if repeat.start > at:
-            form = _new_lines("\n".join(lines[at : repeat.start]), context)
-            out.append(form if isinstance(form, str) else marker.shift_lines(form.text, 0 if offset else at))
-            if isinstance(form, Compressed):
-                by = 0 if offset else at  # printed numbers address their own lines; positions move with the part
-                names.add(form.compressor)
-                omissions += (replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) for o in form.omissions)
+            new = _compressed("\n".join(lines[at : repeat.start]), context)
+            by = 0 if offset else at  # printed numbers address their own lines; positions move with the part
+            out.append(marker.shift_lines(new.text, by) if new.compressor else new.text)
+            names.add(new.compressor)
+            omissions += (replace(o, ranges=tuple((a + by, b + by) for a, b in o.ranges)) for o in new.omissions)
         if repeat.end > repeat.start:
             begun = begun if sources else repeat.start
             sources.append(preceding.source(repeat, offset, repeat.source not in told, terse))
@@ -77,10 +72,10 @@ def _referring(
             lost = (repeat.start + 1 + offset, repeat.end + offset)
             omissions.append(Omission(SHOWN_EARLIER, repeat.end - repeat.start, "lines", (lost,)))
         at = repeat.end
-    return Compressed("\n".join(out), "+".join(sorted(names)), False, tuple(omissions))
+    return Compressed("\n".join(out), "+".join(sorted(filter(None, names))), False, tuple(omissions))
 
 
-def _new_lines(text: str, context: Context) -> Compressed | str:
-    """The form of lines that stand nowhere before, or the lines."""
+def _compressed(text: str, context: Context) -> Compressed:
+    """The form of lines that stand nowhere before; by no compressor where they are few or get no shorter."""
     best = route(text, context, depth=1).compressed if len(text) >= _MIN_PART_CHARS else None
-    return text if best is None else best
+    return best or Compressed(text, "", lossless=True)

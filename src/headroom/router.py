@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from headroom import marker
 from headroom.contest import MIN_CHARS, Choice, Tried, chosen, compete, moved, unchanged
-from headroom.model import SHOWN_EARLIER, Compressed, Context, Nested, Omission
+from headroom.model import SHOWN_EARLIER, Compressed, Context, Level, Nested, Omission
 from headroom.text.envelopes import Inner, inner_texts, literal_like
 from headroom.text.lines import sample, split_lines
 from headroom.text.mend_json import MendedJson, mend_json
@@ -22,6 +22,7 @@ from headroom.tokens import count_tokens
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
 _SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE, _SURE_CODE = 0.9, 0.8, 0.6, 0.8
 _MAX_DEPTH = 4
+_REST = 600  # characters of the rest of a cut-off JSON text that stay at `aggressive`
 
 
 def route(text: str, context: Context, depth: int = 0, tokens: int | None = None) -> Choice:
@@ -116,8 +117,13 @@ def _mended(mended: MendedJson, context: Context, depth: int, before: int) -> Ch
     form = choice.compressed
     if form is None:
         return unchanged(choice.content_type, before, choice.tried, choice.sure)
-    rest = f"\n{mended.rest}" if mended.rest else ""
-    return chosen(choice.content_type, before, replace(form, text=f"[{mended.note}]\n{form.text}{rest}"), choice.tried)
+    rest, cut = mended.rest, 0
+    if context.level is Level.AGGRESSIVE and len(rest) > _REST * 2:
+        rest, cut = f"{rest[:_REST]}{marker.omitted(len(rest) - _REST, 'characters')}", len(rest) - _REST
+    omissions = (*form.omissions, Omission("the cut-off rest", cut, "characters")) if cut else form.omissions
+    text = f"[{mended.note}]\n{form.text}" + (f"\n{rest}" if rest else "")
+    form = replace(form, text=text, lossless=form.lossless and not cut, omissions=omissions)
+    return chosen(choice.content_type, before, form, choice.tried)
 
 
 def _envelope(text: str, inner: Sequence[Inner], context: Context, depth: int, before: int) -> Choice:

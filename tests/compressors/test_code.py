@@ -25,7 +25,7 @@ SUFFIXES = {
 }  # fmt: skip
 SOURCES = {name: (CASES / "code" / name / "input.txt").read_text() for name in SUFFIXES}
 STDLIB = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))[::6]
-GAP = re.compile(r"\[… (\d+) lines? \((\d+)(?:–(\d+))?\) …\]")
+GAP = re.compile(r"\[… (\d+) lines? \((\d+)(?:–(\d+))?\)(?:: [\w., ]+)? …\]")
 
 
 def outline(text: str, path: str, query: str = "", **more: object) -> Compressed | None:

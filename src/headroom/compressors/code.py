@@ -1,11 +1,13 @@
 """CodeCompressor: outlines of source files by syntax tree, in original order, with line numbers in every marker.
 
 Imports, signatures, decorators, types, class structure and constants stay; bodies, long literals and long comments go
-by rank. What the question names stays whole. An outline of a source that parses, parses.
+by rank. What the question names stays whole. An outline of a source that parses, parses;
+only where an agent reads a file at `aggressive` and very much would stay, a second cut takes single lines.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from headroom.interfaces import Sample
@@ -13,18 +15,21 @@ from headroom.marker import omitted
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.text.code_signs import signs
 from headroom.text.hidden_names import hidden_names
-from headroom.text.indent_outline import EXTENSIONS, indent_outline
+from headroom.text.indent_outline import EXTENSIONS, declares, indent_outline
 from headroom.text.languages import CodeLanguage, by_name, by_path
 from headroom.text.lines import sample, split_lines
-from headroom.text.outline import Fold
-from headroom.text.query import parse_query
+from headroom.text.outline import Fold, Function
+from headroom.text.query import Query, parse_query
 from headroom.text.ranking import Wish, kept_whole
+from headroom.text.thinning import thinned
 from headroom.text.tree_outline import tree_outline
 from headroom.tokens import count_tokens
 
 _HUGE, _HUGE_SHARE = 200_000, 0.25  # characters: above this an outline is offered at `balanced` too
 # What an agent reads it may soon quote: a read shows as much of the bodies as fits into this many characters.
-_READ_CHARS, _READ_SHARE = 3_500, 0.1
+_READ_CHARS, _READ_SHARE = 3_000, 0.06
+_IMPORT = re.compile(r"\s*(?:import|from|use|using|package|require|#\s*include|export \*)\b")
+_SHOWN_CHARS, _SHOWN_SHARE = 3_000, 0.15  # of what such an outline shows beyond so many characters, this part stays
 _MAX_COMMAND = 2_000
 _MIN_CHARS, _MIN_LINES, _MIN_SIGNS, _LIKELY, _SURE, _MAX_FOREIGN = 400, 4, 3, 0.16, 0.2, 12
 _WANTED_SHARE, _MAX_WANTED = 0.5, 12
@@ -92,12 +97,28 @@ def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Com
     named = frozenset(term for term, weight in query.terms if weight >= _NAMING_WEIGHT)
     whole = kept_whole(folds, functions, lines, Wish(scores, named, _budget(text, context)))
     chosen = [fold for fold in folds if fold.owner not in whole]
+    aggressive = context.level is Level.AGGRESSIVE
+    if aggressive and context.intent is Intent.READ and context.target is None:
+        chosen = _tightened(lines, chosen, functions, query)
     if not chosen:
         return None
-    aggressive = context.level is Level.AGGRESSIVE
     gaps = [(fold.start, fold.end) for fold in chosen]
     names = hidden_names(lines, gaps, [term for term, _ in query.terms]) if aggressive else [[]] * len(chosen)
     return Compressed("\n".join(_rendered(lines, chosen, names, language)), "code", False, _omissions(chosen))
+
+
+def _tightened(lines: list[str], folds: list[Fold], functions: list[Function], query: Query) -> list[Fold]:
+    """The folds, with more lines in them where so much is still shown that an agent can't mean to read it all.
+
+    Imports and the lines that begin declarations stay; what is left is no longer sure to parse.
+    """
+    shown = sum(len(line) + 1 for line in lines) - sum(len(line) + 1 for f in folds for line in lines[f.start : f.end])
+    budget = int(_SHOWN_CHARS + _SHOWN_SHARE * (shown - _SHOWN_CHARS))
+    if budget >= shown:
+        return folds
+    declared = {function.start for function in functions}
+    declared.update(i for i, line in enumerate(lines) if declares(line) or _IMPORT.match(line))
+    return thinned(lines, folds, declared, query, budget)
 
 
 def _wanted(scores: dict[int, float]) -> list[int]:

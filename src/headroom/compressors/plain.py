@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from headroom.interfaces import Sample
 from headroom.marker import omitted
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.hidden_names import Gap, hidden_names
+from headroom.text.gaps import Gap, gaps_between, with_markers
+from headroom.text.hidden_names import hidden_names
 from headroom.text.lines import split_lines
 from headroom.text.outcomes import failure_lines, trouble_words, troubled
 from headroom.text.query import Query, parse_query
@@ -20,10 +21,9 @@ from headroom.tokens import count_tokens
 
 _LIKELY = 0.5  # anything that knows the text better goes first
 _MIN_CHARS, _MIN_LINES, _WIDEST = 2_500, 12, 600
-# A short text is read whole, of a long one a fifth more than its beginning would be.
-_WHOLE, _SHARE = 4_000, 0.2
+# A short text is read whole, of a long one little more than as much.
+_WHOLE, _SHARE = 3_500, 0.1
 _HEAD, _TAIL, _MOST_ASKED, _TROUBLE_SHARE = 3, 2, 8, 0.1
-_MIN_GAP = 70  # characters that a marker costs
 _MARKUP = ("{", "[", "<")
 
 
@@ -53,11 +53,16 @@ class Plain:
         floor = _floor(text, lines, query)
         scores = told_by(text, lines, query)
         segments = [Segment(i, i + 1, score, i in floor) for i, score in enumerate(scores)]
-        gaps = _gaps(lines, select(segments, [len(line) + 1 for line in lines], budget))
+        gaps = gaps_between(lines, select(segments, [len(line) + 1 for line in lines], budget))
         if gaps:
             names = hidden_names(lines, gaps, [term for term, _ in query.terms])
-            lost = Omission("lines", sum(end - start for start, end in gaps), "lines", tuple((a + 1, b) for a, b in gaps))
-            yield Compressed("\n".join(_rendered(lines, gaps, names)), self.name, False, (lost,))
+            ranges = tuple((start + 1, end) for start, end in gaps)
+            lost = Omission("lines", sum(b - a + 1 for a, b in ranges), "lines", ranges)
+
+            def marked(gap: Gap, at: int) -> str:
+                return omitted(gap[1] - gap[0], "lines", (ranges[at],), ", ".join(names[at]))
+
+            yield Compressed("\n".join(with_markers(lines, gaps, marked)), self.name, False, (lost,))
 
     def decode(self, text: str) -> str:
         raise ValueError("lines are left out; the original is in the store")
@@ -81,30 +86,6 @@ def _floor(text: str, lines: Sequence[str], query: Query) -> set[int]:
     floor.update(i for i, failed in enumerate(failure_lines(text, lines)) if failed)
     trouble = [i for i, said in enumerate(troubled(lines, trouble_words())) if said]
     return floor.union(trouble) if len(trouble) <= last * _TROUBLE_SHARE else floor
-
-
-def _gaps(lines: Sequence[str], chosen: Sequence[bool]) -> list[Gap]:
-    """The runs of lines that do not stay and are worth a marker."""
-    gaps: list[Gap] = []
-    start = size = 0
-    for i, kept in enumerate([*chosen, True]):
-        if not kept:
-            size += len(lines[i]) + 1
-            continue
-        if size > _MIN_GAP:
-            gaps.append((start, i))
-        start, size = i + 1, 0
-    return gaps
-
-
-def _rendered(lines: Sequence[str], gaps: Sequence[Gap], names: Sequence[list[str]]) -> list[str]:
-    out: list[str] = []
-    at = 0
-    for (start, end), named in zip(gaps, names, strict=True):
-        out += lines[at:start]
-        out.append(omitted(end - start, "lines", ((start + 1, end),), ", ".join(named)))
-        at = end
-    return out + list(lines[at:])
 
 
 COMPRESSOR = Plain()

@@ -34,18 +34,17 @@ def fit_words(lines: Sequence[str], count: int, names: Sequence[str] = ()) -> Fi
     if not 2 <= count <= _MAX_COLUMNS:
         return None
     pattern = re.compile(r"([ \t]*)" + r"(\S+)([ \t]+)" * (count - 1) + r"(\S(?:.*\S)?|)([ \t\r]*)", re.DOTALL)
-    matches = [pattern.fullmatch(line) for line in lines]
-    found = [m.groups() for m in matches if m]
+    # Of most matches only the cells are kept: all groups of all lines would fill the memory.
+    cells_only = range(2, 2 * count + 1, 2)
+    rows: list[Cells | None] = [m.group(*cells_only) if (m := pattern.fullmatch(line)) else None for line in lines]
+    found = [line for line, row in zip(lines, rows, strict=True) if row is not None]
     if len(found) < 2:
         return None
-    sample = [found[i] for i in spread(len(found))]
+    sample = [m.groups() for i in spread(len(found)) if (m := pattern.fullmatch(found[i]))]
     gaps = [[g[2 * i] for g in sample] for i in range(count + 1)]
     cells = [[g[2 * i + 1] for g in sample] for i in range(count)]
     literals, slots = _learn_gaps(gaps, cells, clean_names(list(names) if len(names) == count else [""] * count))
-    layout = Layout(literals, slots)
-    wanted = slice(1, None, 2)
-    rows: list[Cells | None] = [m.groups()[wanted] if m else None for m in matches]
-    return verified(layout, rows, lines)
+    return verified(Layout(literals, slots), rows, lines)
 
 
 def _learn_gaps(

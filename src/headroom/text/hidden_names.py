@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from headroom.text.gaps import Gap
+
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _SHORTEST, _LONGEST, _MIN_TERM = 5, 60, 4
 _MOST = 5  # names in one marker
-
-
-Gap = tuple[int, int]  # lines that are left out (0-based, end exclusive)
 
 
 def hidden_names(lines: Sequence[str], gaps: Sequence[Gap], terms: Sequence[str]) -> list[list[str]]:
@@ -27,7 +26,8 @@ def hidden_names(lines: Sequence[str], gaps: Sequence[Gap], terms: Sequence[str]
     for start, end in gaps:
         inside = dict.fromkeys(_NAME.findall("\n".join(lines[start:end])))
         new = [name for name in inside if name not in told and _is_telling(name)]
-        best = sorted(new, key=lambda name: (-_speaks_of(name, asked), counts[name], "." not in name, -len(name)))[:_MOST]
+        ranks = {name: (-_speaks_of(name, asked), counts[name], "." not in name, -len(name)) for name in new}
+        best = sorted(new, key=ranks.__getitem__)[:_MOST]
         told.update(best)
         found.append([name for name in new if name in best])
     return found

@@ -62,6 +62,11 @@ def indent_outline(lines: Sequence[str]) -> tuple[list[Fold], list[Function]]:
     return folds, [Function(line, end, _name(lines[line])) for line, _, end in found]
 
 
+def declares(line: str) -> bool:
+    """Whether a line begins a declaration, as far as one line can tell."""
+    return _DECLARATION.match(line.lstrip()[:_MAX_LINE]) is not None
+
+
 def _body(lines: Sequence[str], declaration: _Open, last: int) -> list[tuple[int, int, int]]:
     """The declaration's line and the lines under it, down to line `last`, where they are a body that may go."""
     start, depth = declaration.line, 0

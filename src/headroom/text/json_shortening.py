@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from headroom import marker
@@ -26,7 +27,8 @@ _NOISE = re.compile(r"(?:data:[\w/+.-]*;base64,)?[A-Za-z0-9+/=_-]+\s*\Z")
 _PLACES = 24  # of one kind of loss that are told one by one
 _PREVIEW = 5  # the part of a very long string that stays
 _BLOCK, _MARKER = 5, 60  # rows that stay together; characters below which a gap is not worth its marker
-_WIDE_SHARE = 0.2  # of what a table of wide rows has beyond its free characters
+_WIDE_SHARE = 0.1  # of what a table of wide rows has beyond its free characters
+_OUTLIERS, _SAID = 3, 600
 _SPARED, _SHORT = 12, 20  # a gap of fewer items stays as it is; a shorter list of numbers is no series
 
 
@@ -55,8 +57,8 @@ _LIMITS = {
         items=80, named=400, item_share=0.05, rows=400, row_share=0.25, string=None, noise=60, looked_at=400
     ),
     Level.AGGRESSIVE: Limits(
-        items=24, named=24, item_share=0.0, rows=120, row_share=0.15, string=400, noise=16, looked_at=80, any_rows=True,
-        characters=4_000,
+        items=24, named=24, item_share=0.0, rows=120, row_share=0.15, string=240, noise=16, looked_at=80, any_rows=True,
+        characters=1_500,
     ),
 }
 
@@ -196,10 +198,10 @@ class Shortener:
             return table.lines
         if not self.limits.any_rows and not all(is_measurement(c) for columns in table.columns for c in columns):
             return table.lines
-        kept = self._floor(table)
+        kept = self._floor(table, most)
         blocks = (most - len(kept)) // _BLOCK
         kept |= {i * size // blocks + j for i in range(blocks) for j in range(_BLOCK)}
-        out = [_truths(table)] if len(table.columns) == 1 else []
+        out = [_truths(table, _SAID if most < self.limits.rows else None)] if len(table.columns) == 1 else []
         unit = "rows" if word == "rows" else "items"
         ranges: list[tuple[int, int]] = []
         for first, end in _gaps(sorted(kept), size):
@@ -213,16 +215,20 @@ class Shortener:
         self._lost("rows", sum(b - a + 1 for a, b in ranges), unit, ranges, path)
         return out
 
-    def _floor(self, table: Table) -> set[int]:
+    def _floor(self, table: Table, most: int) -> set[int]:
         size = len(table.lines)
-        kept = set(range(min(5, size))) | set(range(max(0, size - 5), size))
+        wide = most < self.limits.rows
+        head, tail = (3, 2) if wide else (5, 5)
+        kept = set(range(min(head, size))) | set(range(max(0, size - tail), size))
         if self.query:
             kept |= set(self.query.best("\n".join(table.lines), table.lines))
         kept |= {i for i, kind in enumerate(table.kinds) if kind < 0}
+        outliers: set[int] = set()
         for number, columns in enumerate(table.columns):
             members = [i for i, kind in enumerate(table.kinds) if kind == number]
-            kept |= {members[i] for column in columns for i in standing_out(column)}
-        return kept
+            outliers |= {members[i] for column in columns for i in standing_out(column)}
+        # Among wide rows, with many columns each, what every third row has is no outlier.
+        return kept if wide and len(outliers) * _OUTLIERS > size else kept | outliers
 
     def text(self, value: str, path: str) -> Any:
         """A long string: by the compressor of its own type, or its beginning with the length of the rest."""
@@ -297,9 +303,13 @@ def _is_short_series(value: list[Any]) -> bool:
     return len(value) < _SHORT and {bytes}.issuperset(map(type, value))
 
 
-def _truths(table: Table) -> str:
+def _truths(table: Table, most: int | None) -> str:
+    """What is true of all rows, column by column, in at most so many characters."""
     said = [text for column in table.columns[0] if (text := summary(column))]
-    return f"[of all {len(table.lines)} rows: {'; '.join(said)}]"
+    if most is not None:
+        ends = accumulate(len(text) + 2 for text in said)
+        said = [text for text, end in zip(said, ends, strict=True) if end <= most]
+    return f"[of all {len(table.lines)} rows: {'; '.join(said)}]" if said else f"[{len(table.lines)} rows]"
 
 
 def _extremes(values: Sequence[Any]) -> set[int]:

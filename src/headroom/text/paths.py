@@ -18,6 +18,7 @@ from itertools import pairwise
 _BRACES = re.compile(r"\{\d+\.\.\d+\}")
 _RANGE = re.compile(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", re.DOTALL)
 _LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
+_NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 _MIN_RUN = 5
 
 
@@ -27,27 +28,36 @@ def to_tree(rows: Sequence[tuple[str, str]], mark: str = "") -> list[str] | None
     `mark` separates the path from the rest, which begins with it or is empty.
     """
     paths = [path for path, _ in rows]
-    joined = "\n".join(paths)
-    if not all(map(is_plain, paths)) or (mark and mark in joined):
+    if not are_plain(paths) or (mark and mark in "\n".join(paths)):
         return None
     if any(_BRACES.search(rest) for _, rest in rows if rest):
         return None
-    split = [path.split("/") for path in paths]
-    commons = _common_depths(split)
+    homes = _homes(paths)
+    commons = _common_depths(homes)
     lines: list[str] = []
     stack: list[int] = []  # depths (in components) at which open directories end
-    for i, parts in enumerate(split):
-        shared = commons[i]
+    for i, (path, rest) in enumerate(rows):
+        shared, home = commons[i], homes[i]
         while stack and stack[-1] > shared:
             stack.pop()
         depth = stack[-1] if stack else 0
-        target = _opened(split, commons, i, depth) if commons[i + 1] > depth else ()
-        for end in target:
-            lines.append(" " * len(stack) + "/".join(parts[depth:end]) + "/")
-            stack.append(end)
-            depth = end
-        lines.append(" " * len(stack) + "/".join(parts[depth:]) + rows[i][1])
+        if commons[i + 1] > depth:
+            for end in _opened(homes, commons, i, depth):
+                lines.append(" " * len(stack) + "/".join(home[depth:end]) + "/")
+                stack.append(end)
+                depth = end
+        name = path[path.rfind("/") + 1 :]
+        inside = "/".join((*home[depth:], name)) if depth < len(home) else name
+        lines.append(" " * len(stack) + inside + rest)
     return _fold_ranges(lines, mark)
+
+
+def are_plain(paths: Sequence[str]) -> bool:
+    """Whether all the paths can stand in a tree: `is_plain` of each, at one go."""
+    joined = "\n".join(("", *paths, ""))
+    signs = ("\n\n", "\n ", "\n>", "/\n", "/ ")
+    single = joined.count("\n") == len(paths) + 1
+    return single and not any(sign in joined for sign in signs) and not ("{" in joined and _BRACES.search(joined))
 
 
 def is_plain(path: str) -> bool:
@@ -55,22 +65,34 @@ def is_plain(path: str) -> bool:
     return bool(path) and path[0] not in " >" and path[-1] != "/" and "/ " not in path and not _BRACES.search(path)
 
 
-def _common_depths(split: Sequence[list[str]]) -> list[int]:
+def _homes(paths: Sequence[str]) -> list[tuple[str, ...]]:
+    """The directories of each path; those of paths in one directory are one object."""
+    known: dict[str, tuple[str, ...]] = {}
+    out: list[tuple[str, ...]] = []
+    for path in paths:
+        folder = path[: path.rfind("/") + 1]
+        home = known.get(folder)
+        if home is None:
+            home = known[folder] = tuple(folder.split("/")[:-1])
+        out.append(home)
+    return out
+
+
+def _common_depths(homes: Sequence[tuple[str, ...]]) -> list[int]:
     """For each path, how many directories it shares with the one before; one more entry (0) for the end."""
     out = [0]
-    for a, b in pairwise(split):
-        most = min(len(a), len(b)) - 1
-        depth = 0
-        while depth < most and a[depth] == b[depth]:
-            depth += 1
+    for a, b in pairwise(homes):
+        depth = most = min(len(a), len(b))
+        if a is not b:
+            depth = next((i for i in range(most) if a[i] != b[i]), most)
         out.append(depth)
     out.append(0)
     return out
 
 
-def _opened(split: Sequence[list[str]], commons: Sequence[int], i: int, depth: int) -> list[int]:
+def _opened(homes: Sequence[tuple[str, ...]], commons: Sequence[int], i: int, depth: int) -> list[int]:
     """The depths at which directories open before path `i`: those that a following path still shares."""
-    most = len(split[i]) - 1
+    most = len(homes[i])
     ends: list[int] = []
     limit = most
     j = i + 1
@@ -88,6 +110,21 @@ def _opened(split: Sequence[list[str]], commons: Sequence[int], i: int, depth: i
 
 def _fold_ranges(lines: list[str], mark: str) -> list[str]:
     """Runs of lines that differ in their last number only, which counts up by one, in one line."""
+    out: list[str] = []
+    shapes = "\n".join(lines).translate(_NO_DIGITS).split("\n")
+    ends = [i for i, (a, b) in enumerate(pairwise(shapes), 1) if a != b]
+    done = start = 0
+    for end in (*ends, len(lines)):
+        if end - start >= _MIN_RUN:
+            out += lines[done:start]
+            out += _folded(lines[start:end], mark)
+            done = end
+        start = end
+    return out + lines[done:]
+
+
+def _folded(lines: list[str], mark: str) -> list[str]:
+    """The same for lines that differ in nothing but digits."""
     out: list[str] = []
     first = last = ""
     head = tail = ""
@@ -108,11 +145,9 @@ def _fold_ranges(lines: list[str], mark: str) -> list[str]:
             out.append(line)
             continue
         number, before, after = match[0], path[: match.start()], path[match.end() :] + sign + rest
-        if run and before == head and after == tail and number == str(int(last) + 1).zfill(len(last)):
-            last = number
-        else:
+        if not run or before != head or after != tail or number != str(int(last) + 1).zfill(len(last)):
             close()
-            first = last = number
+            first = number
             head, tail = before, after
         last = number
         run.append(line)

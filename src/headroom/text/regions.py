@@ -17,7 +17,7 @@ from operator import methodcaller
 from headroom.text import rowcode
 from headroom.text.fitting import Fit, fit_gutters, fit_split, fit_words
 from headroom.text.layout import Cells, Layout, Slot, spread
-from headroom.text.paths import is_plain
+from headroom.text.paths import are_plain, is_plain
 from headroom.text.rowcode import Placed
 from headroom.tokens import count_tokens
 
@@ -34,6 +34,7 @@ _PIPE = re.compile(r"(?<!\\)\|")
 _TITLE = re.compile(r"[|/+]+|\[[A-Z][a-z]+\]|[A-Z%#(][A-Za-z%/_()#:.+-]*")
 _TITLE_WORD = re.compile(r"[a-z_]{1,12}|-")
 _GAP = re.compile(r" {2,}|\t")
+_PLAIN_PATH = re.compile(r"(?=[^>])[^ \t{]*(?:\{(?!\d+\.\.\d+\})[^ \t{]*)*(?<!/)")
 
 
 @dataclass(slots=True)
@@ -217,7 +218,8 @@ def coded(
     units = region.placed(lines, verbatim)
     if tree:
         at = region.layout.names.index(tree)
-        units = [u if u.form < 0 or is_plain(u.cells[at]) else Placed(u.text) for u in units]
+        if not are_plain([u.cells[at] for u in units if u.form >= 0]):
+            units = [u if u.form < 0 or is_plain(u.cells[at]) else Placed(u.text) for u in units]
     out = rowcode.encode(units, [region.layout], tree=tree)
     return out if out is not None and _is_smaller(out, lines[region.start : region.end]) else None
 
@@ -236,9 +238,15 @@ def _pays(region: Region, lines: Sequence[str]) -> bool:
 def _is_smaller(coded_lines: Sequence[str], printed: Sequence[str]) -> bool:
     """Whether tokens are won; plain where a third of the characters that are no padding went."""
     after, before = "\n".join(coded_lines), "\n".join(printed)
-    if 3 * len(after) < 2 * len(_narrow(before)):
+    widest = len(before) + before.count("\t")  # a tab is one character, a gap counts as two
+    if 3 * len(after) < 2 * widest and 3 * len(after) < 2 * _narrow_size(printed):
         return True
     return count_tokens(after) < count_tokens(before) * _WORTH
+
+
+def _narrow_size(lines: Sequence[str]) -> int:
+    """The characters of lines without their padding, line ends between them included."""
+    return sum([len(_narrow(line)) for line in lines]) + len(lines) - 1
 
 
 def path_column(region: Region) -> str:
@@ -266,4 +274,4 @@ def path_lists(lines: Sequence[str]) -> list[Region]:
 
 
 def _is_path(line: str) -> bool:
-    return bool(line) and " " not in line and "\t" not in line and is_plain(line)
+    return _PLAIN_PATH.fullmatch(line) is not None

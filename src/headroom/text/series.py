@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from heapq import nsmallest
 from itertools import pairwise
 
 from headroom.text.layout import spread
@@ -106,5 +107,5 @@ def _first_uses(column: Sequence[str], most: int) -> set[int]:
 def _jumps(numbers: Sequence[float], most: int) -> set[int]:
     """The rows after the largest steps from one row to the next."""
     steps = [abs(b - a) for a, b in pairwise(numbers)]
-    ranked = sorted(range(len(steps)), key=lambda i: (-steps[i], i))[:most]
+    ranked = nsmallest(most, range(len(steps)), key=lambda i: (-steps[i], i))
     return {i + 1 for i in ranked if steps[i] > 0}
