@@ -155,8 +155,7 @@ def bare_lines(text: str, lines: list[str]) -> list[str]:
         return lines
     out = list(lines)
     for run in runs:
-        for i in range(run.start, run.end):
-            out[i] = lines[i][run.indent(i) :]
+        out[run.start : run.end] = run.bare(lines)
     return out
 
 

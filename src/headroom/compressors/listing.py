@@ -88,7 +88,7 @@ def _drawn(lines: Sequence[str]) -> Iterator[str]:
     """The lines with each drawn tree indented; nothing where there is none."""
     at = start = 0
     for i in range(len(lines) + 1):
-        if i < len(lines) and drawing.DRAWN.match(lines[i], 0, _DEEPEST):
+        if i < len(lines) and " " in lines[i] and drawing.DRAWN.match(lines[i], 0, _DEEPEST):
             continue
         if i - start >= _MIN_DRAWN and (rows := drawing.encode(lines[start:i])):
             yield from lines[at:start]

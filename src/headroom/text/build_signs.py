@@ -25,10 +25,10 @@ _START = re.compile(
     r"\[\d+/\d+\] \S|\[[\d,]+ / [\d,]+\] |INFO: (?:Analyzed|Found \d|Elapsed|Build)|➤ YN\d+: |"
     r"[0-9a-f]{12}: (?:Pull|Download|Verifying|Waiting|Already)|(?:TASK|PLAY) \[|(?:ok|changed|fatal|skipping): \[|"
     r"[\w.\[\]\"-]+: (?:Creating|Modifying|Destroying|Still \w+ing|Refreshing state|Creation complete)|"
-    r"[@\w./-]+(?: |:)(?:build|test|lint|dev|typecheck|prepare|postinstall)(?:: |\$ )|"  # pnpm, turbo
     r"\s*--> \S+:\d+:\d+$|  [#~+-] (?:resource \"|\S+ will be )|webpack \d|"
     r"\s*(?:asset |\./)\S+ [\d.]+ \w*(?:B|bytes) \["
 )
+_SCRIPT = re.compile(r"[@\w./-]+(?: |:)(?:build|test|lint|dev|typecheck|prepare|postinstall)(?:: |\$ )")  # pnpm, turbo
 _INSIDE = re.compile(
     r"(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL)(?: \(.*\))? +\[ *\d+%\]|\.\.\. (?:ok|FAIL|ERROR|skipped)\b| error TS\d+: "
 )
@@ -57,6 +57,8 @@ _TIMED_SHARE = 0.2
 def is_built(line: str) -> bool:
     """Whether a line looks like one that a build or a test run prints."""
     if _START.match(line) or (":" in line and _FINDING.match(line)):
+        return True
+    if (": " in line or "$ " in line) and _SCRIPT.match(line):
         return True
     return ("%]" in line or "... " in line or " TS" in line) and _INSIDE.search(line) is not None
 

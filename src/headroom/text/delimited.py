@@ -26,7 +26,7 @@ def separator(lines: Sequence[str]) -> str:
     for mark in _MARKS:
         if together.count(mark) < 0.9 * len(sample) or sum([mark in line for line in sample]) < 0.9 * len(sample):
             continue
-        counts = Counter(len(splitter(mark)(line)) for line in sample)
+        counts = Counter(map(len, map(splitter(mark), sample)))
         count, seen = counts.most_common(1)[0] if counts else (0, 0)
         ends = sum(line.endswith(mark) for line in sample)
         if count == 2 and 2 * ends > len(sample):
@@ -46,7 +46,9 @@ def splitter(mark: str) -> Callable[[str], list[str]]:
     quoted = (f"{mark}'", f"{mark} '", "('")
 
     def split(line: str) -> list[str]:
-        if len(line) > _LONG or ('"' not in line and not any(start in line for start in quoted)):
+        if '"' not in line and ("'" not in line or not any(start in line for start in quoted)):
+            return line.split(mark)
+        if len(line) > _LONG:
             return line.split(mark)
         fields, at, size = [], 0, len(line)
         field = _FIELD[mark]

@@ -121,15 +121,15 @@ def fit_gutters(lines: Sequence[str], header: str = "") -> Fit | None:
     padded = [line[:wide].ljust(wide) for line in full]
     titles = header[:wide].ljust(wide)
     most = len(padded) - len(padded) // _FEW_IN_GUTTER
-    columns_of_signs = zip(zip(*padded, strict=True), titles, strict=True)
-    dense = "".join(["0" if signs.count(" ") >= most and title == " " else "1" for signs, title in columns_of_signs])
+    blanks = [signs.count(" ") for signs in zip(*padded, strict=True)]
+    dense = "".join(["0" if n >= most and title == " " else "1" for n, title in zip(blanks, titles, strict=True)])
     spans = [m.span() for m in re.finditer("1+", dense)]
     spans = _with_open_end(spans, header)
     if not 2 <= len(spans) <= _MAX_COLUMNS:
         return None
     spans[-1] = spans[-1][0], max(spans[-1][1], widest if widest > wide else 0)
     names = clean_names(_titles_over(spans, header))
-    slots = [_span_slot(name, span, padded) for name, span in zip(names[:-1], spans, strict=False)]
+    slots = [_span_slot(name, span, blanks) for name, span in zip(names[:-1], spans, strict=False)]
     ends = max((len(line) for line in full if line.endswith(" ")), default=0)
     literals, columns, slots = _bounds(spans, slots)
     cells: list[Cells | None] = [
@@ -144,7 +144,7 @@ def fit_gutters(lines: Sequence[str], header: str = "") -> Fit | None:
 def _without_titles(fit: Fit) -> Fit:
     """The fit without the few lines that fill one of many columns: headings and totals, no rows."""
     if len(fit.layout.slots) > 2:
-        lone = [i for i, row in enumerate(fit.rows) if row is not None and sum(map(bool, row)) < 2]
+        lone = [i for i, row in enumerate(fit.rows) if row is not None and row.count("") > len(row) - 2]
         if len(lone) * 5 < fit.covered:
             for i in lone:
                 fit.rows[i] = None
@@ -185,12 +185,10 @@ def _with_open_end(spans: list[tuple[int, int]], header: str) -> list[tuple[int,
     return [*spans[:end], (spans[end][0], spans[-1][1])] if spans else spans
 
 
-def _span_slot(name: str, span: tuple[int, int], lines: Sequence[str]) -> Slot:
-    """Left-aligned unless the cells of the span end together more often than they start together."""
+def _span_slot(name: str, span: tuple[int, int], blanks: Sequence[int]) -> Slot:
+    """Left-aligned unless the cells end together more often than they start together; `blanks` of each position."""
     start, end = span
-    left = sum(line[start] != " " for line in lines)
-    right = sum(line[end - 1] != " " for line in lines)
-    return Slot(name, ">" if right > left else "<", end - start)
+    return Slot(name, ">" if blanks[end - 1] < blanks[start] else "<", end - start)
 
 
 def _titles_over(spans: Sequence[tuple[int, int]], header: str) -> list[str]:

@@ -55,7 +55,7 @@ class Hits:
 
     def size(self) -> int:
         """About how many characters the hits take below their paths."""
-        return sum(len(hit[3]) + 6 for group in self.groups for hit in group.hits)
+        return sum([sum([len(hit[3]) for hit in group.hits]) + 6 * len(group.hits) for group in self.groups])
 
     def root_of(self, separator: str, text: str) -> str:
         """What stands before the path of a hit."""

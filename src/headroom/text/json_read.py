@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 MAX_DEPTH = 120
@@ -66,6 +67,7 @@ def packed(value: Any, depth: int = 0) -> Any:
     return items
 
 
+@lru_cache(maxsize=512)  # the same keys come again with every object
 def path_step(key: str) -> str:
     """A key as a JSON path goes on with it: `.key`, or `["any key"]`."""
     return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{quote(key)}]"

@@ -12,7 +12,7 @@ _MIN_RUN = 3
 
 def is_count(line: str) -> bool:
     """Whether a line says how many lines of a file match."""
-    return _COUNT.fullmatch(line) is not None
+    return line[-1:].isdigit() and _COUNT.fullmatch(line) is not None
 
 
 def is_by_directory(text: str) -> bool:

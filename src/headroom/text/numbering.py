@@ -37,6 +37,18 @@ class Run:
         """The length of that prefix."""
         return max(self.width, len(str(self.number + line - self.start))) + len(self.separator)
 
+    def bare(self, lines: Sequence[str]) -> list[str]:
+        """The run's lines, out of all lines of the text, without what stands before their text."""
+        out: list[str] = []
+        at = self.start
+        while at < self.end:  # prefixes are of one length as long as the numbers have as many digits
+            size = self.indent(at)
+            wider = 10 ** (size - len(self.separator))
+            end = min(self.end, self.start + wider - self.number)
+            out += [line[size:] for line in lines[at:end]]
+            at = end
+        return out
+
 
 def prefixes(line: str) -> list[Run]:
     """The ways to read a line's beginning as a number: ": " may be a separator, or one and a space of the text."""

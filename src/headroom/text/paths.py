@@ -12,7 +12,7 @@ A line that ends in "/" opens a directory; `{1..12}` stands for twelve names tha
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 _BRACES = re.compile(r"\{\d+\.\.\d+\}")
@@ -22,21 +22,25 @@ _NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 _MIN_RUN = 5
 
 
-def to_tree(rows: Sequence[tuple[str, str]], mark: str = "") -> list[str] | None:
+def to_tree(rows: Iterable[tuple[str, str]], mark: str = "") -> list[str] | None:
     """Lines for (path, rest of the row) pairs; None where a path can't be told from the tree's own signs.
 
     `mark` separates the path from the rest, which begins with it or is empty.
     """
-    paths = [path for path, _ in rows]
+    paths: list[str] = []
+    rests: list[str] = []
+    for path, rest in rows:
+        paths.append(path)
+        rests.append(rest)
     if not are_plain(paths) or (mark and mark in "\n".join(paths)):
         return None
-    if any(_BRACES.search(rest) for _, rest in rows if rest):
+    if any(_BRACES.search(rest) for rest in rests if rest):
         return None
     homes = _homes(paths)
     commons = _common_depths(homes)
     lines: list[str] = []
     stack: list[int] = []  # depths (in components) at which open directories end
-    for i, (path, rest) in enumerate(rows):
+    for i, (path, rest) in enumerate(zip(paths, rests, strict=True)):
         shared, home = commons[i], homes[i]
         while stack and stack[-1] > shared:
             stack.pop()

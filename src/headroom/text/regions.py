@@ -175,6 +175,8 @@ def _trimmed(fit: Fit | None, start: int, header: str) -> Region | None:
     if len(hits) < _MIN_ROWS:
         return None
     first = last = hits[0]
+    if hits[-1] - first + 1 == len(hits):  # rows without anything between them
+        return Region(start + first, start + hits[-1] + 1, fit.layout, rows[first : hits[-1] + 1], header)
     for i, at in enumerate(hits[1:], 2):
         if at - last > 8 and (at - first) > i / _MIN_COVER:
             if i > _MIN_ROWS:
@@ -206,9 +208,7 @@ def _narrow(line: str) -> str:
     return _GAP.sub("  ", line)
 
 
-def coded(
-    region: Region, lines: Sequence[str], tree: str = "", verbatim: Collection[int] = ()
-) -> list[str] | None:
+def coded(region: Region, lines: Sequence[str], tree: str = "", verbatim: Collection[int] = ()) -> list[str] | None:
     """The region as coded rows, None where that is not smaller.
 
     `tree` is the column of paths to factor; the lines in `verbatim` are asked for and stand as they are.

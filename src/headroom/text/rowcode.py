@@ -146,7 +146,8 @@ def _tree_rows(units: Sequence[Placed], form: _Form, mark: str) -> list[str] | N
     out: list[str] = []
     for is_row, group in groupby(units, key=lambda u: u.form >= 0):
         if is_row:
-            lines = to_tree([next(pairs) for _ in group], mark if len(form.columns) > 1 else "")
+            together = (pair for _, pair in zip(group, pairs, strict=False))
+            lines = to_tree(together, mark if len(form.columns) > 1 else "")
             if lines is None or any(line.startswith(_RAW) for line in lines):
                 return None
             out.extend(lines)

@@ -135,20 +135,21 @@ def sure_listing(lines: Sequence[str], filled: Sequence[str]) -> float:
                 return 0.95
     slashed = [line for line in filled if "/" in line]
     if len(slashed) >= 0.9 * len(filled):
-        words = Counter([len(line.split()) for line in filled]).most_common(1)[0]
+        size, alike = Counter([len(line.split()) for line in filled]).most_common(1)[0]
         ends = sum(["/" in line.rsplit(None, 1)[-1] for line in slashed])
-        if 1 < words[0] <= 4 and words[1] >= 0.9 * len(filled) and ends >= 0.9 * len(filled):
+        if 1 < size <= 4 and alike >= 0.9 * len(filled) and ends >= 0.9 * len(filled):
             return 0.8
-    bare = sum(map(bool, map(_PATH_CHARS.fullmatch, filled)))
+    words = [line for line in filled if " " not in line]  # no other line can be a name
+    bare = sum(map(bool, map(_PATH_CHARS.fullmatch, words)))
     if bare >= 0.9 * len(filled) and len(slashed) >= 0.5 * len(filled):
         return 0.9
-    if sum(map(bool, map(_NAME.fullmatch, filled))) >= 0.95 * len(filled) and lines.count("") < 2:
+    if sum(map(bool, map(_NAME.fullmatch, words))) >= 0.95 * len(filled) and lines.count("") < 2:
         return 0.74
     headed = sum([_HEADED.fullmatch(line) is not None for line in lines if line[-1:] == ":"])
     if headed < 2:
         return 0.0
     after_blank = sum(_HEADED.fullmatch(b) is not None for a, b in pairwise(lines) if not a)
-    named = bare + sum(map(bool, map(_HEADED.fullmatch, filled)))
+    named = bare + sum(map(bool, map(_HEADED.fullmatch, words)))
     return 0.9 if named >= 0.8 * len(filled) and after_blank >= 0.8 * lines.count("") - 1 else 0.0
 
 
@@ -156,7 +157,8 @@ def sure_records(filled: Sequence[str]) -> float:
     """Lines of keys and values in which the same keys come back."""
     if len(filled) < 12:
         return 0.0
-    keys = Counter([found[0] for found in map(_KEYED.match, filled) if found])
+    marked = (line for line in filled if ":" in line or "=" in line or "|" in line)
+    keys = Counter([found[0] for found in map(_KEYED.match, marked) if found])
     if len(keys) < 3:
         return 0.0
     back = sum([n for n in keys.values() if n >= 2])
