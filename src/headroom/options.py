@@ -21,7 +21,7 @@ class Options:
     query: str | None = _option(None, "what must stay visible; default: the last user message and the call", "--query")
     budget: int | None = _option(None, "tokens the whole input should fit in", "--budget", "HEADROOM_BUDGET")
     roles: frozenset[Role] = _option(frozenset((Role.TOOL,)), "whose text may change", "--roles", "HEADROOM_ROLES")
-    min_tokens: int = _option(60, "smaller blocks are left alone", "--min-tokens", "HEADROOM_MIN_TOKENS")
+    min_tokens: int = _option(100, "smaller blocks are left alone", "--min-tokens", "HEADROOM_MIN_TOKENS")
     repeats: bool = _option(
         True, "refer to lines that an earlier result shows", "--repeats/--no-repeats", "HEADROOM_REPEATS"
     )

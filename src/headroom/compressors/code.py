@@ -1,8 +1,7 @@
 """CodeCompressor: outlines of source files by syntax tree, in original order, with line numbers in every marker.
 
 Imports, signatures, decorators, types, class structure and constants stay; bodies, long literals and long comments go
-by rank. What the question names stays whole. An outline of a source that parses, parses;
-only where an agent reads a file at `aggressive` and very much would stay, a second cut takes single lines.
+by rank. What the question names stays whole. An outline of a source that parses, parses.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.text.code_signs import signs
 from headroom.text.hidden_names import hidden_names
 from headroom.text.indent_outline import EXTENSIONS, declares, indent_outline
-from headroom.text.languages import CodeLanguage, by_name, by_path
+from headroom.text.languages import CodeLanguage, best_parse, by_name, by_path, error_count
 from headroom.text.lines import sample, split_lines
 from headroom.text.outline import Fold, Function
 from headroom.text.query import Query, parse_query
@@ -27,7 +26,7 @@ from headroom.tokens import count_tokens
 
 _HUGE, _HUGE_SHARE = 200_000, 0.25  # characters: above this an outline is offered at `balanced` too
 # What an agent reads it may soon quote: a read shows as much of the bodies as fits into this many characters.
-_READ_CHARS, _READ_SHARE = 3_000, 0.06
+_READ_CHARS, _READ_SHARE = 2_500, 0.05
 _IMPORT = re.compile(r"\s*(?:import|from|use|using|package|require|#\s*include|export \*)\b")
 _SHOWN_CHARS, _SHOWN_SHARE = 3_000, 0.15  # of what such an outline shows beyond so many characters, this part stays
 _MAX_COMMAND = 2_000
@@ -99,18 +98,34 @@ def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Com
     chosen = [fold for fold in folds if fold.owner not in whole]
     aggressive = context.level is Level.AGGRESSIVE
     if aggressive and context.intent is Intent.READ and context.target is None:
-        chosen = _tightened(lines, chosen, functions, query)
+        tight = _tightened(lines, chosen, functions, query)
+        chosen = tight if _parses_like(lines, tight, chosen, language) else chosen
     if not chosen:
         return None
     gaps = [(fold.start, fold.end) for fold in chosen]
-    names = hidden_names(lines, gaps, [term for term, _ in query.terms]) if aggressive else [[]] * len(chosen)
+    names = hidden_names(lines, gaps, [term for term, _ in query.terms]) if aggressive else _unnamed(chosen)
     return Compressed("\n".join(_rendered(lines, chosen, names, language)), "code", False, _omissions(chosen))
+
+
+def _unnamed(folds: list[Fold]) -> list[list[str]]:
+    return [[] for _ in folds]
+
+
+def _parses_like(lines: list[str], tight: list[Fold], safe: list[Fold], language: CodeLanguage | None) -> bool:
+    """Whether the tighter outline has no more syntax errors than the one that is safe by construction (R24)."""
+    if tight is safe or language is None:
+        return True
+    errors = [
+        error_count(best_parse("\n".join(_rendered(lines, folds, _unnamed(folds), language)), language)[0])
+        for folds in (safe, tight)
+    ]
+    return errors[1] <= errors[0]
 
 
 def _tightened(lines: list[str], folds: list[Fold], functions: list[Function], query: Query) -> list[Fold]:
     """The folds, with more lines in them where so much is still shown that an agent can't mean to read it all.
 
-    Imports and the lines that begin declarations stay; what is left is no longer sure to parse.
+    Imports and the lines that begin declarations stay; what is left may not parse any more.
     """
     shown = sum(len(line) + 1 for line in lines) - sum(len(line) + 1 for f in folds for line in lines[f.start : f.end])
     budget = int(_SHOWN_CHARS + _SHOWN_SHARE * (shown - _SHOWN_CHARS))

@@ -7,6 +7,7 @@ curve is known from its statistics, its extremes, its jumps and evenly spaced po
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class ColumnFacts:
     name: str
     kind: str  # "number", "date", "category", "text"
     text: str
-    numbers: tuple[float, ...] = ()
+    numbers: Sequence[float] = ()
 
 
 def facts(name: str, column: Sequence[str]) -> ColumnFacts:
@@ -40,8 +41,7 @@ def facts(name: str, column: Sequence[str]) -> ColumnFacts:
     if numbers:
         low, high = min(numbers), max(numbers)
         told = f"{filled[numbers.index(low)]} to {filled[numbers.index(high)]}, mean {_mean(filled)}{blank}"
-        every = numbers if len(filled) == len(column) else ()
-        return ColumnFacts(name, "number", f"{name} {told}", tuple(every))
+        return ColumnFacts(name, "number", f"{name} {told}", numbers if len(filled) == len(column) else ())
     counts = Counter(filled)
     if len(counts) <= _FEW:
         shown = ", ".join(f"{value} {n}×" for value, n in counts.most_common(_SHOWN))
@@ -53,9 +53,10 @@ def facts(name: str, column: Sequence[str]) -> ColumnFacts:
     return ColumnFacts(name, "text", f"{name} {len(counts)} distinct{blank}")
 
 
-def _numbers(cells: Sequence[str]) -> tuple[float, ...]:
+def _numbers(cells: Sequence[str]) -> Sequence[float]:
+    """The cells as numbers, eight bytes each; none where one is no number."""
     try:
-        return tuple(map(float, cells))
+        return array("d", map(float, cells))
     except ValueError:
         return ()
 
@@ -106,6 +107,6 @@ def _first_uses(column: Sequence[str], most: int) -> set[int]:
 
 def _jumps(numbers: Sequence[float], most: int) -> set[int]:
     """The rows after the largest steps from one row to the next."""
-    steps = [abs(b - a) for a, b in pairwise(numbers)]
+    steps = array("d", (abs(b - a) for a, b in pairwise(numbers)))
     ranked = nsmallest(most, range(len(steps)), key=lambda i: (-steps[i], i))
     return {i + 1 for i in ranked if steps[i] > 0}
