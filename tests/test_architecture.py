@@ -16,6 +16,7 @@ LAYERS = (
     ("errors", "model"),
     ("interfaces", "marker", "tokens"),
     ("options", "hints", "text", "plugins"),
+    ("formats",),
     ("compressors", "dialects", "ccr"),
     ("contest",),
     ("router",),
@@ -54,7 +55,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            if node.module in ("headroom", "headroom.text", "headroom.ccr"):
+            if (SRC / Path(*node.module.split(".")[1:])).is_dir():
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
             else:
                 yield node.module

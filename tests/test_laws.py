@@ -21,7 +21,7 @@ from tests.compressors.test_cases import Case, cases
 ALL_CASES = [pytest.param(c, id=f"{c.folder.parent.name}/{c.folder.name}") for c in cases()]
 LEVELS = list(Level)
 WORDS = st.sampled_from(
-    "error WARN info 2024-01-02T03:04:05Z { } [ ] \" : , src/app.py:12: def class <p> </p> - + @@ | == 0x1f 7 42 "
+    'error WARN info 2024-01-02T03:04:05Z { } [ ] " : , src/app.py:12: def class <p> </p> - + @@ | == 0x1f 7 42 '
     "\t  é 漢 \r \x1b[31m \\ null true PASSED FAILED".split(" ")
 )
 LINES = st.lists(st.lists(WORDS, max_size=9).map(" ".join), max_size=60)

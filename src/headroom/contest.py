@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from headroom import marker
+from headroom.formats.capping import capped
 from headroom.hints import reads_editable_file
 from headroom.interfaces import Compressor
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.plugins import compressors
-from headroom.text.capping import capped
 from headroom.text.lines import sample, split_lines
 from headroom.text.numbering import Run, dominant_run
 from headroom.text.query import parse_query

@@ -29,10 +29,10 @@ _COMMAND_KEYS = ("command", "cmd", "script", "shell_command", "bash")
 _PATH_KEYS = ("file_path", "path", "filePath", "absolute_path", "filename", "file", "target_file", "notebook_path")
 # Files that an agent reads in order to edit them, whatever they hold; data and logs are told by their content.
 _EDITABLE = frozenset(
-    "py pyi js mjs cjs jsx ts mts cts tsx go rs java kt kts scala c h cc cpp cxx hpp hh cs rb php swift m mm lua pl pm r "
-    "jl dart ex exs erl hs ml clj sh bash zsh fish ps1 sql graphql proto css scss sass less vue svelte html htm xml xsl "
-    "json jsonc json5 yaml yml toml ini cfg conf properties env md mdx rst adoc tex txt gradle cmake mk tf hcl nix lock "
-    "dockerfile makefile gitignore editorconfig".split()
+    "py pyi js mjs cjs jsx ts mts cts tsx go rs java kt kts scala c h cc cpp cxx hpp hh cs rb php swift m mm lua pl pm "
+    "r jl dart ex exs erl hs ml clj sh bash zsh fish ps1 sql graphql proto css scss sass less vue svelte html htm xml "
+    "xsl json jsonc json5 yaml yml toml ini cfg conf properties env md mdx rst adoc tex txt gradle cmake mk tf hcl nix "
+    "lock dockerfile makefile gitignore editorconfig".split()
 )
 _SEPARATOR = re.compile(r"\s*(?:&&|\|\||;|\n)\s*")
 
@@ -69,7 +69,9 @@ def _command(arguments: dict[str, Any]) -> str:
 
 def reads_editable_file(call: ToolCall) -> bool:
     """Whether the call reads a file (or files) whose names say source, configuration or text."""
-    names = [call.path] if call.path else [w for w in call.command.replace('"', " ").replace("'", " ").split() if "." in w]
+    names = (
+        [call.path] if call.path else [w for w in call.command.replace('"', " ").replace("'", " ").split() if "." in w]
+    )
     endings = {name.rstrip(";|&").rsplit("/", 1)[-1].rsplit(".", 1)[-1].lower() for name in names}
     return bool(endings) and endings <= _EDITABLE
 

@@ -16,7 +16,12 @@ _FOOTER = re.compile(r"\[headroom: [^\n]*?\bid=\\?\"([0-9a-z]{6,64})\\?\"")
 _LINE_RANGES = re.compile(r"(\[… \d+ (?:(?:line|sentence)s? \(|of lines ))([\d–, ]+)(\)|: | …)")
 _RANGES = re.compile(r"(\[… \d+ (?:\w+ \(|of lines ))([\d–, ]+)(\)|: | …)")
 _ONE = {
-    "lines": "line", "rows": "row", "characters": "character", "items": "item", "sentences": "sentence", "traces": "trace",
+    "lines": "line",
+    "rows": "row",
+    "characters": "character",
+    "items": "item",
+    "sentences": "sentence",
+    "traces": "trace",
     "lines of this form": "line of this form",
 }
 
@@ -32,7 +37,7 @@ def span(first: int, last: int) -> str:
 
 
 def omitted(count: int, unit: str = "lines", ranges: Sequence[tuple[int, int]] = (), kind: str = "") -> str:
-    """The in-place marker for `count` units left out at `ranges` (1-based, inclusive), optionally saying what they were."""
+    """The in-place marker for `count` units left out at `ranges` (1-based, inclusive), and of what kind they were."""
     where = f" ({', '.join(span(a, b) for a, b in ranges)})" if ranges else ""
     return f"[… {plural(count, unit)}{where}{f': {kind}' if kind else ''} …]"
 
@@ -64,7 +69,7 @@ def explains(text: str) -> bool:
 
 
 def shift_lines(text: str, by: int) -> str:
-    """The text with the line ranges of its in-place markers moved: it stands `by` lines further down in the original."""
+    """The text with its markers' line ranges moved: it stands `by` lines further down in the original."""
     if not by:
         return text
 

@@ -110,10 +110,11 @@ def _no_nested(text: str, path: str) -> Compressed | None:
 class Context:
     """What a compressor may know besides the text: only what precedes it, and the options.
 
-    `id` is the one under which the original will be kept. `query` is the text whose words should stay visible (the user's question and the tool call); `target` is a number
-    of tokens to reach by tightening the selection, never by breaking the floor; `path` is where the text stands inside
-    the original (a JSON path such as `$.output`, empty for the original itself). `nested(text, path)` compresses a
-    text inside this one (a log in a JSON string) and returns None where that gains nothing.
+    `id` is the one under which the original will be kept. `query` is the text whose words should stay visible (the
+    user's question and the tool call); `target` is a number of tokens to reach by tightening the selection, never by
+    breaking the floor; `path` is where the text stands inside the original (a JSON path such as `$.output`, empty for
+    the original itself); `told` says that an earlier closing line has named the call that retrieves. `nested(text,
+    path)` compresses a text inside this one (a log in a JSON string) and returns None where that gains nothing.
     """
 
     level: Level = Level.BALANCED

@@ -144,7 +144,11 @@ def _context(block: Block, preceding: Conversation, options: Options, target: in
     query = options.query
     if query is None:
         # The nearest first: what the call says, why the model made it, what the user wants.
-        nearest = (block.call.arguments[:_QUERY_CHARS], preceding.said[-_QUERY_CHARS:], preceding.question[-_QUERY_CHARS:])
+        nearest = (
+            block.call.arguments[:_QUERY_CHARS],
+            preceding.said[-_QUERY_CHARS:],
+            preceding.question[-_QUERY_CHARS:],
+        )
         query = "\n".join(nearest)
     told = options.level is Level.AGGRESSIVE and preceding.explained
     return Context(options.level, query, block.call, intent_of(block.call), target, id=id, told=told)

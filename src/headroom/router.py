@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from headroom import marker
 from headroom.contest import MIN_CHARS, Choice, Tried, chosen, compete, moved, unchanged
+from headroom.formats.prose.passages import own_question, with_own_question
+from headroom.formats.prose.sentences import reads_like_prose
 from headroom.model import SHOWN_EARLIER, Compressed, Context, Level, Nested, Omission
 from headroom.text.envelopes import Inner, inner_texts, literal_like
 from headroom.text.lines import sample, split_lines
 from headroom.text.mend_json import MendedJson, mend_json
 from headroom.text.parts import Part, split_parts
-from headroom.text.passages import own_question, with_own_question
-from headroom.text.sentences import reads_like_prose
 from headroom.tokens import count_tokens
 
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headroom.compressors.build import COMPRESSOR
+from headroom.formats.build.findings import reports
+from headroom.formats.build.kinds import kinds_of
+from headroom.formats.build.outcomes import trouble_words, troubled
 from headroom.model import Compressed, Context, Level, ToolCall
-from headroom.text.findings import reports
-from headroom.text.kinds import kinds_of
 from headroom.text.lines import sample
-from headroom.text.outcomes import trouble_words, troubled
 
 MARKER = re.compile(r"\[… (\d+) lines? \((\d+)(?:–(\d+))?\)")
 NAMES = ("alpha", "beta", "gamma", "delta")

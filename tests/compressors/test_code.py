@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom.compressors.code import COMPRESSOR
+from headroom.formats.code.indent_outline import indent_outline
+from headroom.formats.code.languages import LANGUAGES, by_name, by_path, error_count, parse
+from headroom.formats.code.macros import without_macros
 from headroom.model import Compressed, Context, Intent, Level, ToolCall
-from headroom.text.indent_outline import indent_outline
-from headroom.text.languages import LANGUAGES, by_name, by_path, error_count, parse
 from headroom.text.lines import sample
-from headroom.text.macros import without_macros
 from tests.compressors.test_cases import CASES
 
 SUFFIXES = {

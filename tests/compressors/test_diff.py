@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom.compressors.diff import COMPRESSOR
+from headroom.formats.diff.hunks import parse_diff, trim
+from headroom.formats.diff.lock_files import version_changes
 from headroom.model import Compressed, Context, Level
-from headroom.text.hunks import parse_diff, trim
 from headroom.text.lines import sample
-from headroom.text.lock_files import version_changes
 
 FRAGMENTS = st.sampled_from(
     "diff --git a/x.py b/x.py|index 1..2 100644|--- a/x.py|+++ b/x.py|@@ -1,3 +1,3 @@ def f|@@ -9 +9,2 @@|"

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom.compressors.html import COMPRESSOR
+from headroom.formats.html.page import parse_page
 from headroom.model import Compressed, Context, Level
-from headroom.text.html_page import parse_page
 from headroom.text.lines import sample
 
 VOCABULARY = ["keys", "rotate", "every", "ninety", "days", "&", "nobody", "notices", "42", "漢字", "café"]

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom.compressors.listing import COMPRESSOR
+from headroom.formats.listing import drawing
+from headroom.formats.listing.paths import from_tree, is_plain, to_tree
 from headroom.model import Context
-from headroom.text import drawing
 from headroom.text.lines import sample
-from headroom.text.paths import from_tree, is_plain, to_tree
 
 PARTS = st.sampled_from([*"src app a_b x1 x2 x3 x4 x5 x6 x009 x010 é .. { v{1..2} t.py".split(), "", "a b"])
 PATHS = st.lists(st.lists(PARTS, min_size=1, max_size=5).map("/".join), min_size=1, max_size=60)

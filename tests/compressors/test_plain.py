@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom.compressors.plain import COMPRESSOR
+from headroom.formats.capping import capped
+from headroom.formats.code.hidden_names import hidden_names
 from headroom.model import Compressed, Context, Level
-from headroom.text.capping import capped
 from headroom.text.gaps import gaps_between, with_markers
-from headroom.text.hidden_names import hidden_names
 from headroom.text.lines import sample
 from headroom.text.query import parse_query
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headroom.compressors.prose import COMPRESSOR
+from headroom.formats.prose import worth
+from headroom.formats.prose.extracts import extracts
+from headroom.formats.prose.sentences import pieces_of, sentence_count
 from headroom.model import Compressed, Context, Intent, Level, ToolCall
-from headroom.text import worth
-from headroom.text.extracts import extracts
 from headroom.text.lines import sample, split_lines
-from headroom.text.sentences import pieces_of, sentence_count
 
 SUBJECTS = ("The harbour", "A ship", "Its keeper", "The old railway", "Nobody in the town", "The council of elders")
 VERBS = ("was seen near", "has often written about", "came back from", "paid for the repair of", "spoke against")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom.compressors.smart_crusher import COMPRESSOR
+from headroom.formats.json.document import Document, decode
+from headroom.formats.json.read import minified_document, read_any
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.json_document import Document, decode
-from headroom.text.json_read import minified_document, read_any
 from headroom.text.lines import sample
 
 NUMBERS = st.one_of(
@@ -264,5 +264,3 @@ def test_what_it_cannot_help_it_leaves_alone(text: str) -> None:
 def test_sniff(text: str, sure: bool) -> None:
     score = COMPRESSOR.sniff(sample(text), Context())
     assert (score >= 0.9) if sure else (score < 0.5)
-
-

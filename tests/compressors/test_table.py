@@ -35,7 +35,7 @@ def test_a_lossless_table_prints_again(rows: list[tuple[str, ...]], printed: str
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet="ab 0|,\t\n>[]{}\"\\", max_size=300))
+@given(st.text(alphabet='ab 0|,\t\n>[]{}"\\', max_size=300))
 def test_any_text_prints_again(text: str) -> None:
     for form in forms(text, Level.LOSSLESS):
         assert COMPRESSOR.decode(form.text) == text

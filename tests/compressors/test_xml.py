@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom.compressors.xml import COMPRESSOR
+from headroom.formats.xml.outline import OutlineError, outline
 from headroom.model import Context, Level
 from headroom.text.lines import sample
-from headroom.text.xml_outline import OutlineError, outline
 
 NAMES = st.sampled_from(("a", "b", "item", "ns-x", "x.y", "_z"))
 TEXTS = st.text(st.sampled_from("ab |:×@=<>&\"'\n\t 1漢"), max_size=12)

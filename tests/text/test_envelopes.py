@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headroom.text.envelopes import inner_texts, literal_like
 
-LONG = "\n".join(f"line {i} of a long tool output with \"quotes\" and a \\ backslash" for i in range(20))
+LONG = "\n".join(f'line {i} of a long tool output with "quotes" and a \\ backslash' for i in range(20))
 
 
 def test_mcp_content() -> None:

@@ -26,7 +26,7 @@ def test_what_python_prints_is_read_or_left(value: dict[str, Any], pretty: bool)
 
 
 def test_a_printed_value_with_all_its_kinds() -> None:
-    value = [{"id": 1, "note": "it's \"so\"\n", "ok": True, "none": None, "pair": (1, 2.5), "pad": "x" * 160}]
+    value = [{"id": 1, "note": 'it\'s "so"\n', "ok": True, "none": None, "pair": (1, 2.5), "pad": "x" * 160}]
     read = as_json(repr(value))
     assert read is not None
     assert json.loads(read) == [{**value[0], "pair": [1, 2.5]}]

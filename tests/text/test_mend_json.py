@@ -11,7 +11,7 @@ from headroom.ccr.memory import MemoryStore
 from headroom.ccr.retrieve import retrieve
 from headroom.text.mend_json import mend_json
 
-ROWS = [{"id": i, "name": f"row {i} \"q\" [x", "tags": ["a", {"b": i}], "link": None} for i in range(40)]
+ROWS = [{"id": i, "name": f'row {i} "q" [x', "tags": ["a", {"b": i}], "link": None} for i in range(40)]
 
 
 @given(st.integers(2, 900), st.sampled_from(["", "... \n\n(The output was too long!)"]), st.sampled_from([None, 1]))

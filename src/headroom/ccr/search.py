@@ -149,5 +149,3 @@ def addresses(chosen: Sequence[Piece], first: int, most: int | None = None) -> s
         else:
             ranges.append(Range(address, address))
     return spelled(ranges[:most])
-
-

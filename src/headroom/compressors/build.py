@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from headroom.formats.build.folding import render
+from headroom.formats.build.folds import fold
+from headroom.formats.build.outcomes import without_times
+from headroom.formats.build.signs import has_banner, is_built
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.build_signs import has_banner, is_built
-from headroom.text.buildlines import fold
-from headroom.text.folding import render
-from headroom.text.outcomes import without_times
 from headroom.text.terminal import Screen, resolve, without_styles
 from headroom.tokens import count_tokens
 

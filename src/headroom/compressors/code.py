@@ -9,19 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from headroom.formats.code.hidden_names import hidden_names
+from headroom.formats.code.indent_outline import EXTENSIONS, declares, indent_outline
+from headroom.formats.code.languages import CodeLanguage, best_parse, by_name, by_path, error_count
+from headroom.formats.code.outline import Fold, Function
+from headroom.formats.code.ranking import Wish, kept_whole
+from headroom.formats.code.signs import signs
+from headroom.formats.code.thinning import thinned
+from headroom.formats.code.tree_outline import tree_outline
 from headroom.interfaces import Sample
 from headroom.marker import omitted
 from headroom.model import Compressed, Context, Intent, Level, Omission
-from headroom.text.code_signs import signs
-from headroom.text.hidden_names import hidden_names
-from headroom.text.indent_outline import EXTENSIONS, declares, indent_outline
-from headroom.text.languages import CodeLanguage, best_parse, by_name, by_path, error_count
 from headroom.text.lines import sample, split_lines
-from headroom.text.outline import Fold, Function
 from headroom.text.query import Query, parse_query
-from headroom.text.ranking import Wish, kept_whole
-from headroom.text.thinning import thinned
-from headroom.text.tree_outline import tree_outline
 from headroom.tokens import count_tokens
 
 _HUGE, _HUGE_SHARE = 200_000, 0.25  # characters: above this an outline is offered at `balanced` too
@@ -154,9 +154,7 @@ def _budget(text: str, context: Context) -> int:
     return int(_READ_CHARS + len(text) * _READ_SHARE) if context.intent is Intent.READ else 0
 
 
-def _rendered(
-    lines: list[str], chosen: list[Fold], names: list[list[str]], language: CodeLanguage | None
-) -> list[str]:
+def _rendered(lines: list[str], chosen: list[Fold], names: list[list[str]], language: CodeLanguage | None) -> list[str]:
     """The lines with a marker for each fold, which tells the `names` in it."""
     out: list[str] = []
     at = 0

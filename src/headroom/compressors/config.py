@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headroom.formats.config.lines import Noise, cut_blobs, looks_like_config, noise
 from headroom.interfaces import Sample
 from headroom.marker import omitted, repeats
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.config_lines import Noise, cut_blobs, looks_like_config, noise
 from headroom.text.lines import split_lines
 from headroom.text.query import parse_query
 from headroom.text.repeats import Repeat, repeated_blocks

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from headroom.formats.diff.hunks import parse_diff
+from headroom.formats.diff.rendering import DiffRender
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.diff_render import DiffRender
 from headroom.text.encoded import cut_encoded
-from headroom.text.hunks import parse_diff
 from headroom.text.lines import split_lines
 from headroom.text.query import parse_query
 from headroom.text.terminal import without_styles

@@ -10,15 +10,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from headroom.formats.table import rowcode
+from headroom.formats.table.fitting import verified
+from headroom.formats.table.layout import Cells, Layout, Slot
+from headroom.formats.table.rowcode import Placed
 from headroom.interfaces import Sample
 from headroom.marker import omitted
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text import rowcode
-from headroom.text.fitting import verified
-from headroom.text.layout import Cells, Layout, Slot
 from headroom.text.lines import split_lines
 from headroom.text.query import parse_query
-from headroom.text.rowcode import Placed
 
 _BLAME = re.compile(
     r"(\^?[0-9a-f]{7,40})( +[^\s(]\S* *)? \((.*?) +(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) ([+-]\d{4}) +(\d+)\) ?(.*)",

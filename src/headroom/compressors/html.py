@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from headroom.formats.html.blocks import Block, Page, link_pieces, with_links, without_pieces
+from headroom.formats.html.page import PageError, parse_page
 from headroom.interfaces import Sample
 from headroom.marker import omitted, plural
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.html_blocks import Block, Page, link_pieces, with_links, without_pieces
-from headroom.text.html_page import PageError, parse_page
 from headroom.text.query import Query, parse_query
 from headroom.tokens import count_tokens
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from headroom.formats.listing import drawing, name_lists
+from headroom.formats.listing.thinning import thinned
+from headroom.formats.table import rowcode
+from headroom.formats.table.regions import Region, coded, path_column, path_lists, regions
+from headroom.formats.table.signs import reads_source, sure_listing
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Level
-from headroom.text import drawing, name_lists, rowcode
 from headroom.text.lines import split_lines
 from headroom.text.query import parse_query
-from headroom.text.regions import Region, coded, path_column, path_lists, regions
 from headroom.text.selection import render
-from headroom.text.table_sniff import reads_source, sure_listing
-from headroom.text.thin_listing import thinned
 
 _TREE_HEADER = re.compile(r"^\[tree: the next (\d+) lines", re.MULTILINE)
 _MIN_FACTORED = 80

@@ -6,19 +6,20 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+from headroom.formats.build.outcomes import without_times
+from headroom.formats.build.signs import built_behind_times
+from headroom.formats.log import header as log_header
+from headroom.formats.log import patterns, templates
+from headroom.formats.log.access import request, request_slots
+from headroom.formats.log.header import Header
+from headroom.formats.log.slots import Slot, Variant, asks_for_extremes, describe, host_slot, slots
+from headroom.formats.log.timestamps import clock_of, duration, note_seconds, pace
+from headroom.formats.log.traces import FRAME, Trace, alike, telling, traces
+from headroom.formats.table.regions import heads_table
 from headroom.interfaces import Sample
 from headroom.marker import omitted, omitted_among, plural, ranges_of
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text import log_header, patterns, templates
-from headroom.text.access import request, request_slots
-from headroom.text.build_signs import built_behind_times
-from headroom.text.log_header import Header
-from headroom.text.outcomes import without_times
 from headroom.text.query import parse_query
-from headroom.text.regions import heads_table
-from headroom.text.slots import Slot, Variant, asks_for_extremes, describe, host_slot, slots
-from headroom.text.timestamps import clock_of, duration, note_seconds, pace
-from headroom.text.traces import FRAME, Trace, alike, telling, traces
 
 _WARNING, _ERROR = 2, 3
 _RARE_KIND, _NOTABLE_PER_KIND, _ASKED_KINDS, _SERIOUS_VARIANTS = 3, 3, 5, 12

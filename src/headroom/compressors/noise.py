@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from headroom.formats.build.folding import KEPT, Plan, Why, render, short
+from headroom.formats.build.progress import progress_runs, shows_progress
 from headroom.interfaces import Sample
 from headroom.marker import plural
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.text.encoded import cut_encoded, wrapped_base64
-from headroom.text.folding import KEPT, Plan, Why, render, short
-from headroom.text.progress import progress_runs, shows_progress
 from headroom.text.query import parse_query
 from headroom.text.repeats import adjacent_repeats, fold_repeats, repeated_blocks, unfold_repeats
 from headroom.text.terminal import has_controls, resolve

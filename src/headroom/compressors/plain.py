@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from headroom.formats.build.outcomes import failure_lines, trouble_words, troubled
+from headroom.formats.code.hidden_names import hidden_names
 from headroom.interfaces import Sample
 from headroom.marker import omitted
 from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.gaps import Gap, gaps_between, with_markers
-from headroom.text.hidden_names import hidden_names
 from headroom.text.lines import split_lines
-from headroom.text.outcomes import failure_lines, trouble_words, troubled
 from headroom.text.query import Query, parse_query
 from headroom.text.selection import Segment, select
 from headroom.text.telling import told_by

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from headroom.formats.prose.addresses import with_short_addresses, with_whole_addresses
+from headroom.formats.prose.extracts import extracts
+from headroom.formats.prose.sentences import reads_like_prose
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Intent, Level
-from headroom.text.addresses import with_short_addresses, with_whole_addresses
-from headroom.text.extracts import extracts
-from headroom.text.sentences import reads_like_prose
 from headroom.tokens import count_tokens
 
 _MIN_CHARS = 320

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from headroom.formats.table import rowcode
+from headroom.formats.table.records import forms_of, split_records
+from headroom.formats.table.signs import reads_source, sure_records
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context
-from headroom.text import rowcode
 from headroom.text.lines import split_lines
-from headroom.text.records import forms_of, split_records
-from headroom.text.table_sniff import reads_source, sure_records
 
 
 class Records:

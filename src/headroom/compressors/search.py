@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from headroom.formats.search import forms as hits_form
+from headroom.formats.search.counts import by_directory, from_directories, is_by_directory, is_count
+from headroom.formats.search.hits import HIT_LINE, Hits, parse_flat, parse_headed
+from headroom.formats.search.ripgrep_json import is_ripgrep_json, parse_ripgrep_json
+from headroom.formats.search.selection import choose, selects
+from headroom.formats.search.signs import search_likelihood
 from headroom.interfaces import Sample
 from headroom.marker import omitted, ranges_of
 from headroom.model import Compressed, Context, Intent, Level, Omission
-from headroom.text import hits_form
 from headroom.text.encoded import cut_encoded
-from headroom.text.hit_selection import choose, selects
-from headroom.text.hits import HIT_LINE, Hits, parse_flat, parse_headed
-from headroom.text.hits_sniff import search_likelihood
 from headroom.text.lines import split_lines
-from headroom.text.match_counts import by_directory, from_directories, is_by_directory, is_count
 from headroom.text.query import parse_query
-from headroom.text.ripgrep_json import is_ripgrep_json, parse_ripgrep_json
 
 _BEGINNING, _MIN_HITS, _LONG = 60, 0.3, 1_000
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
@@ -108,9 +108,7 @@ def _asked(text: str, lines: list[str], context: Context) -> frozenset[int]:
     return frozenset(parse_query(context.query).best(text, lines))
 
 
-def _select(
-    hits: Hits, asked: frozenset[int], context: Context, origin: str = ""
-) -> tuple[str, tuple[Omission, ...]]:
+def _select(hits: Hits, asked: frozenset[int], context: Context, origin: str = "") -> tuple[str, tuple[Omission, ...]]:
     """The grouped form of what stays of a large result (all of a small one), and the loss report."""
     notes = [origin] if origin else []
     markers: dict[int, str] = {}

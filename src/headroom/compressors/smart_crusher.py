@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from headroom.formats.json.document import Document, decode
+from headroom.formats.json.read import minified_document, packed, read_any
+from headroom.formats.json.shortening import Shortener
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Level
-from headroom.text.json_document import Document, decode
-from headroom.text.json_read import minified_document, packed, read_any
-from headroom.text.json_shortening import Shortener
 from headroom.text.literals import PRINTED, as_json
 
 _MIN_SIZE = 80

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from headroom.formats.table import csv_extracts, csv_texts, rowcode
+from headroom.formats.table.csv_texts import TextTable
+from headroom.formats.table.delimited import delimited
+from headroom.formats.table.layout import spread
+from headroom.formats.table.regions import Region, coded, regions
+from headroom.formats.table.series import ColumnFacts, facts, is_series, telling_rows
+from headroom.formats.table.signs import reads_source, sure_table
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context, Intent, Level
-from headroom.text import csv_extracts, csv_texts, rowcode
-from headroom.text.csv_texts import TextTable
-from headroom.text.delimited import delimited
-from headroom.text.layout import spread
 from headroom.text.lines import split_lines
 from headroom.text.query import parse_query
-from headroom.text.regions import Region, coded, regions
 from headroom.text.selection import Segment, render
-from headroom.text.series import ColumnFacts, facts, is_series, telling_rows
-from headroom.text.table_sniff import reads_source, sure_table
 from headroom.tokens import count_tokens
 
 # A table that a model reads at one go stays whole at `balanced`; beyond, series are sampled, lists are not.

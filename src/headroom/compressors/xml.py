@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from xml.parsers import expat
 
+from headroom.formats.xml.events import same_document
+from headroom.formats.xml.outline import CELL_MARK, Item, OutlineError, lines_of, outline, restore
 from headroom.interfaces import Sample
 from headroom.marker import omitted, ranges_of
 from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.query import Query, parse_query
-from headroom.text.xml_events import same_document
-from headroom.text.xml_outline import CELL_MARK, Item, OutlineError, lines_of, outline, restore
 
 _HEADER = (
     '[XML as an outline: name attributes: text, children indented below; "name × 3: @a | b" heads 3 lines, '

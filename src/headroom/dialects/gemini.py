@@ -46,7 +46,9 @@ class Gemini:
                         yield from _leaves(made.get("args"), (*at, key, "args"), Role.CALL, call)
                 for key in ("functionResponse", "function_response"):
                     if isinstance(answer := part.get(key), dict):
-                        call = calls.get(str(answer.get("id") or answer.get("name")), ToolCall(str(answer.get("name", ""))))
+                        call = calls.get(
+                            str(answer.get("id") or answer.get("name")), ToolCall(str(answer.get("name", "")))
+                        )
                         yield from _leaves(answer.get("response"), (*at, key, "response"), Role.TOOL, call)
 
     def tool_definition(self, name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:

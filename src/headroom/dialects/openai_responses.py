@@ -14,12 +14,14 @@ from headroom.model import Block, Role, ToolCall
 
 _CALLS = ("function_call", "custom_tool_call", "local_shell_call", "shell_call", "mcp_call")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output", "local_shell_call_output", "shell_call_output")
-_ITEMS = frozenset((*_CALLS, *_OUTPUTS, "reasoning", "item_reference", "web_search_call", "file_search_call", "compaction"))
+_ITEMS = frozenset(
+    (*_CALLS, *_OUTPUTS, "reasoning", "item_reference", "web_search_call", "file_search_call", "compaction")
+)
 _ROLES = {"system": Role.SYSTEM, "developer": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT}
 
 
 class OpenAIResponses:
-    """`{"instructions", "input": [items]}` or the item list alone. Reasoning and encrypted items are never looked at."""
+    """`{"instructions", "input": [items]}` or the item list alone. Reasoning and encrypted items are passed over."""
 
     name = "openai_responses"
 

@@ -1,1 +1,1 @@
-"""What compressors share: lines, queries, selection, rendering. Pure functions over text, no content type of their own."""
+"""What compressors share: lines, queries, selection, rendering. Pure functions over text of any type."""

@@ -17,7 +17,7 @@ from headroom.model import Omission
 
 @dataclass(slots=True)
 class Segment:
-    """Lines `start` to `end` (0-based, end exclusive). `keep` puts it under the floor; `kind` is for the loss report."""
+    """Lines `start` to `end` (0-based, end exclusive). `keep`: under the floor; `kind`: for the loss report."""
 
     start: int
     end: int
@@ -42,9 +42,9 @@ def select(segments: Sequence[Segment], costs: Sequence[int], target: int | None
     return chosen
 
 
-def render(lines: Sequence[str], segments: Sequence[Segment], chosen: Sequence[bool], min_gap: int = 2) -> tuple[
-    list[str], tuple[Omission, ...]
-]:
+def render(
+    lines: Sequence[str], segments: Sequence[Segment], chosen: Sequence[bool], min_gap: int = 2
+) -> tuple[list[str], tuple[Omission, ...]]:
     """The output lines and the loss report. Segments must be in order and cover all lines.
 
     A gap shorter than `min_gap` lines stays as it is: its marker would cost more. Each gap's marker names the kinds of
@@ -76,7 +76,8 @@ def render(lines: Sequence[str], segments: Sequence[Segment], chosen: Sequence[b
             out.append(omitted(last - first, "lines", ((first + 1, last),), _describe(kinds)))
         i = j
     return out, tuple(
-        Omission(kind or "lines", sum(b - a + 1 for a, b in ranges), "lines", tuple(ranges)) for kind, ranges in lost.items()
+        Omission(kind or "lines", sum(b - a + 1 for a, b in ranges), "lines", tuple(ranges))
+        for kind, ranges in lost.items()
     )
 
 

@@ -1,0 +1,1 @@
+"""What builds, tests and linters print: kinds of lines, outcomes, findings."""

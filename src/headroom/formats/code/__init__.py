@@ -1,0 +1,1 @@
+"""Source files: languages, outlines and what stays in them."""

@@ -1,0 +1,1 @@
+"""Diffs: files, hunks and how they are written back."""

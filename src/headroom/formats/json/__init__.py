@@ -1,0 +1,1 @@
+"""JSON as SmartCrusher reads, compacts and shortens it."""

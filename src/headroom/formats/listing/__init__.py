@@ -1,0 +1,1 @@
+"""Paths and trees as listings print them."""

@@ -1,0 +1,1 @@
+"""Log lines: their headers, templates, values, traces and times."""

@@ -1,0 +1,1 @@
+"""Written language: sentences, passages and what they are worth."""

@@ -1,0 +1,1 @@
+"""Search results: hits, their files and their forms."""

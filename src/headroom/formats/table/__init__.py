@@ -1,0 +1,1 @@
+"""Rows in columns: layouts, cells and their lossless codes."""

@@ -1,0 +1,1 @@
+"""XML documents as outlines and tables of like siblings."""
