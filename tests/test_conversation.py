@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from headroom.conversation import Conversation, Worth
 from headroom.model import Block, Role, ToolCall
 from headroom.options import Options
 from headroom.pipeline import compress_blocks
+from headroom.plugins import compressors
 
 WORDS = "alpha bridge cedar delta ember fjord grove harbor island jetty kelp lagoon meadow".split()
 # Lines of no common shape, each of them once: nothing but a reference can make them shorter.
@@ -93,3 +95,21 @@ def test_one_long_line_again() -> None:
     line = json.dumps([{"value": f"cell {i} of the only row", "n": i * i} for i in range(40)])
     _, second = compress_blocks([result([line]), result([line])], Options(), MemoryStore())
     assert second.text.startswith("[… 1 line (1): same as line 1 of tool result 1")
+
+
+def test_a_block_is_worked_on_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation comes again with every turn; only what is new costs anything."""
+    calls: list[str] = []
+    compressor = compressors()["table"]
+    monkeypatch.setattr(
+        type(compressor), "sniff", lambda self, sample, context: calls.append(sample.text) or 0.0, raising=True
+    )
+    first, second = (
+        result([f"{word} {i} {line}" for i, line in enumerate(FILE)], ToolCall("Bash")) for word in ("once", "twice")
+    )
+    compress_blocks([first], Options(), MemoryStore())
+    seen = len(calls)
+    compress_blocks([first, second], Options(), MemoryStore())
+    assert first.text in calls[:seen]
+    assert first.text not in calls[seen:]
+    assert second.text in calls[seen:]

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 from headroom import marker
 from headroom.contest import Choice, Tried
@@ -25,6 +26,8 @@ from headroom.router import closed, route
 from headroom.tokens import count_tokens
 
 _log = logging.getLogger("headroom")
+_REMEMBERED, _REMEMBERED_CHARS = 256, 65_536
+_remembered = lru_cache(maxsize=_REMEMBERED)(route)
 # Below these a gain may be the token estimate's error.
 _MIN_GAIN_TOKENS, _MIN_GAIN_SHARE = 12, 0.015
 _QUERY_CHARS = 2_500
@@ -111,7 +114,7 @@ def _planned(
     try:
         id = store.identify(block.text)
         context = _context(block, preceding, options, target, id)
-        choice = route(block.text, context, tokens=before)
+        choice = _routed(block.text, context, before)
         if options.repeats and block.role is Role.TOOL:
             choice = with_references(block.text, choice, context, preceding)
     except StoreError as error:
@@ -170,6 +173,11 @@ def _accepted(block: Block, choice: Choice, before: int, context: Context) -> Ou
         before, after, context.id, best.omissions,
     )  # fmt: skip
     return Outcome(block, text, report, choice.tried)
+
+
+def _routed(text: str, context: Context, tokens: int) -> Choice:
+    """What the router chooses; remembered for texts of ordinary size, which come again with every turn."""
+    return (_remembered if len(text) <= _REMEMBERED_CHARS else route)(text, context, 0, tokens)
 
 
 def _parses(arguments: str) -> bool:

@@ -22,7 +22,7 @@ _OWN_LINES, _OWN_SIZE = 20, 2000  # lines or characters from which it is tried a
 _DIGITS = re.compile(r"\d+")
 _DATED = re.compile(r"[12]\d{3}-\d\d-\d\d")
 _RARE = 0.05
-_HOLDERS = frozenset((str, list, dict))
+_NESTING = frozenset((list, dict))
 _NOISE = re.compile(r"(?:data:[\w/+.-]*;base64,)?[A-Za-z0-9+/=_-]+\s*\Z")
 _PLACES = 24  # of one kind of loss that are told one by one
 _PREVIEW = 5  # the part of a very long string that stays
@@ -302,9 +302,17 @@ def _long_texts(value: Any, least: int) -> Iterator[tuple[str, str]]:
             if len(value) >= least:
                 yield value, path
         elif kind is list:
-            stack += [(v, f"{path}[{i}]") for i, v in enumerate(value) if type(v) in _HOLDERS][::-1]
+            worth = [(i, v) for i, v in enumerate(value) if _may_hold(v, least)]
+            stack += [(v, f"{path}[{i}]") for i, v in reversed(worth)]
         elif kind is dict:
-            stack += [(v, path + path_step(k)) for k, v in value.items() if type(v) in _HOLDERS][::-1]
+            members = [(k, v) for k, v in value.items() if _may_hold(v, least)]
+            stack += [(v, path + path_step(k)) for k, v in reversed(members)]
+
+
+def _may_hold(value: Any, least: int) -> bool:
+    """Whether a value is a string that long, or may have one inside."""
+    kind = type(value)
+    return len(value) >= least if kind is str else kind in _NESTING and bool(value)
 
 
 def _is_short_series(value: list[Any]) -> bool:
