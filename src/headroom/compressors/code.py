@@ -96,14 +96,15 @@ def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Com
     named = frozenset(term for term, weight in query.terms if weight >= _NAMING_WEIGHT)
     whole = kept_whole(folds, functions, lines, Wish(scores, named, _budget(text, context)))
     chosen = [fold for fold in folds if fold.owner not in whole]
-    aggressive = context.level is Level.AGGRESSIVE
-    if aggressive and context.intent is Intent.READ and context.target is None:
+    # Who reads a file at `aggressive` may quote what is in it: the markers name what they hide.
+    read = context.level is Level.AGGRESSIVE and context.intent is Intent.READ
+    if read and context.target is None:
         tight = _tightened(lines, chosen, functions, query)
         chosen = tight if _parses_like(lines, tight, chosen, language) else chosen
     if not chosen:
         return None
     gaps = [(fold.start, fold.end) for fold in chosen]
-    names = hidden_names(lines, gaps, [term for term, _ in query.terms]) if aggressive else _unnamed(chosen)
+    names = hidden_names(lines, gaps, [term for term, _ in query.terms]) if read else _unnamed(chosen)
     return Compressed("\n".join(_rendered(lines, chosen, names, language)), "code", False, _omissions(chosen))
 
 
