@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -94,12 +95,11 @@ def test_deterministic_and_independent_of_what_follows(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", ALL_CASES)
-def test_asking_keeps_what_is_asked_for(case: Case) -> None:
-    """A target tightens, it never makes the form larger than the text, and the loss report never disappears."""
+def test_a_target_only_tightens(case: Case) -> None:
+    """Asking for fewer tokens never gives more of them."""
     free = route(case.text, case.context())
-    tight = route(case.text, Context(Level.BALANCED, target=20))
-    assert tight.tokens_after <= tight.tokens_before or tight.compressed is None
-    assert free.tokens_before == tight.tokens_before
+    tight = route(case.text, replace(case.context(), target=20))
+    assert tight.tokens_after <= free.tokens_after
 
 
 def test_compressed_text_is_left_alone_and_a_quoted_closing_line_is_not() -> None:

@@ -47,11 +47,14 @@ class Build:
         if context.level is Level.LOSSLESS:
             return
         screen = resolve(text)
-        best = self._folded(screen, context, tight=context.level is Level.AGGRESSIVE)
-        if context.target is not None and best is not None and count_tokens(best.text) > context.target:
-            best = self._folded(screen, context, tight=True)
-        if best is not None:
-            yield best
+        usual = self._folded(screen, context, tight=context.level is Level.AGGRESSIVE)
+        if usual is None:
+            return
+        yield usual
+        if context.target is not None and count_tokens(usual.text) > context.target:
+            tight = self._folded(screen, context, tight=True)
+            if tight is not None:
+                yield tight
 
     def _folded(self, screen: Screen, context: Context, *, tight: bool) -> Compressed | None:
         out, omissions = render(screen.lines, fold(screen.lines, context, tight=tight))
