@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from headroom.ccr.default import default_store
@@ -15,7 +17,7 @@ from headroom.interfaces import Dialect, Store
 from headroom.marker import RETRIEVE_TOOL
 from headroom.model import Block, BlockReport, Level, Omission, Role, ToolCall
 from headroom.options import Options
-from headroom.pipeline import compress_blocks, tokens_after
+from headroom.pipeline import Outcome, compress_blocks, tokens_after
 from headroom.plugins import compressors, dialects
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))
@@ -23,20 +25,21 @@ _SCALARS = frozenset((str, int, float, bool, type(None)))
 compressors()  # the engine loads whole with the library, so that no first call pays for it
 
 
-@dataclass(frozen=True, slots=True)
-class CompressResult:
-    """What `compress` made of a conversation.
+class _Saved(ABC):
+    """The figures that follow from the reports of some blocks."""
 
-    `messages` has the input's shape. Token counts are the built-in estimator's, over all text blocks. `ratio` is
-    tokens_after / tokens_before: 0.3 means that 30 % are left, 1.0 that nothing changed. `fits` is False when a budget
-    was asked for that the floor doesn't allow.
-    """
+    @property
+    @abstractmethod
+    def blocks(self) -> tuple[BlockReport, ...]:
+        """A report for each text."""
 
-    messages: Any
-    tokens_before: int
-    tokens_after: int
-    blocks: tuple[BlockReport, ...]
-    fits: bool = True
+    @cached_property
+    def tokens_before(self) -> int:
+        return sum(block.tokens_before for block in self.blocks)
+
+    @cached_property
+    def tokens_after(self) -> int:
+        return sum(block.tokens_after for block in self.blocks)
 
     @property
     def tokens_saved(self) -> int:
@@ -47,28 +50,35 @@ class CompressResult:
         return self.tokens_after / self.tokens_before if self.tokens_before else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class TextResult:
+@dataclass(frozen=True)
+class CompressResult(_Saved):
+    """What `compress` made of a conversation.
+
+    `messages` has the input's shape, `blocks` has a report for each text in it. `tokens_before`, `tokens_after` and
+    `tokens_saved` are the built-in estimator's, over all text blocks, counted when asked for. `ratio` is tokens_after /
+    tokens_before: 0.3 means that 30 % are left, 1.0 that nothing changed. `fits` is False when a budget was asked for
+    that the floor doesn't allow.
+    """
+
+    messages: Any
+    fits: bool = True
+    _outcomes: Sequence[Outcome] = field(default=(), repr=False, compare=False)
+
+    @cached_property
+    def blocks(self) -> tuple[BlockReport, ...]:
+        return tuple(outcome.report for outcome in self._outcomes)
+
+
+@dataclass(frozen=True)
+class TextResult(_Saved):
     """What `compress_text` made of one payload; counts and `ratio` as in CompressResult."""
 
     text: str
     report: BlockReport
 
     @property
-    def tokens_before(self) -> int:
-        return self.report.tokens_before
-
-    @property
-    def tokens_after(self) -> int:
-        return self.report.tokens_after
-
-    @property
-    def tokens_saved(self) -> int:
-        return self.tokens_before - self.tokens_after
-
-    @property
-    def ratio(self) -> float:
-        return self.tokens_after / self.tokens_before if self.tokens_before else 1.0
+    def blocks(self) -> tuple[BlockReport, ...]:
+        return (self.report,)
 
     @property
     def id(self) -> str | None:
@@ -101,14 +111,8 @@ def compress(
     body = _plain(messages)
     blocks = _blocks(dialect_of(body), body)
     outcomes = compress_blocks(blocks, wanted, store if store is not None else default_store())
-    changed = {o.block.path: o.text for o in outcomes if o.text is not o.block.text}
-    return CompressResult(
-        replaced(messages, changed),
-        sum(o.report.tokens_before for o in outcomes),
-        sum(o.report.tokens_after for o in outcomes),
-        tuple(o.report for o in outcomes),
-        budget is None or tokens_after(outcomes) <= budget,
-    )
+    changed = {o.block.path: o.text for o in outcomes if o.changed}
+    return CompressResult(replaced(messages, changed), budget is None or tokens_after(outcomes) <= budget, outcomes)
 
 
 def compress_text(
@@ -216,9 +220,9 @@ def _copied(value: Any) -> Any:
     if type(value) in _SCALARS:
         return value
     if type(value) is dict:
-        return {key: _copied(inner) for key, inner in value.items()}
+        return {key: inner if type(inner) in _SCALARS else _copied(inner) for key, inner in value.items()}
     if type(value) is list:
-        return [_copied(inner) for inner in value]
+        return [inner if type(inner) in _SCALARS else _copied(inner) for inner in value]
     return copy.deepcopy(value)
 
 
@@ -227,9 +231,9 @@ def _plain(value: Any) -> Any:
     if type(value) in _SCALARS:
         return value
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: inner if type(inner) in _SCALARS else _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [inner if type(inner) in _SCALARS else _plain(inner) for inner in value]
     return value.model_dump() if _is_sdk_object(value) else value
 
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 
 from headroom import marker
 from headroom.contest import Choice, Tried
@@ -34,14 +34,44 @@ _QUERY_CHARS = 2_500
 _BUDGET_ROUNDS, _BUDGET_MARGIN = 5, 0.97
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
-    """A block, the text that takes its place (its own where nothing changed), and the report of what happened."""
+    """A block, the text that takes its place (its own where nothing changed), and what happened.
+
+    `choice` is None where the block was not routed; `tokens` is the count of its own text where that was needed.
+    """
 
     block: Block
     text: str
-    report: BlockReport
-    tried: tuple[Tried, ...] = ()
+    reason: Reason
+    choice: Choice | None = None
+    tokens: int | None = None
+    id: str | None = None
+    detail: str = ""
+
+    @property
+    def changed(self) -> bool:
+        return self.reason is Reason.COMPRESSED
+
+    @property
+    def tried(self) -> tuple[Tried, ...]:
+        return self.choice.tried if self.choice else ()
+
+    @cached_property
+    def report(self) -> BlockReport:
+        """What happened, in full; tokens of a protected block, most of a conversation, are counted only here."""
+        tokens = count_tokens(self.block.text) if self.tokens is None else self.tokens
+        content_type = self.choice.content_type if self.choice else ""
+        best = self.choice.compressed if self.choice and self.changed else None
+        if self.choice is None or best is None:
+            return BlockReport(
+                self.block.path, self.block.role, content_type, "", self.reason, True, tokens, tokens,
+                detail=self.detail,
+            )  # fmt: skip
+        return BlockReport(
+            self.block.path, self.block.role, content_type, best.compressor, self.reason, best.lossless,
+            tokens, self.choice.tokens_after, self.id, best.omissions,
+        )  # fmt: skip
 
 
 def compress_blocks(blocks: Sequence[Block], options: Options, store: Store) -> list[Outcome]:
@@ -105,29 +135,29 @@ def _tightened(
 def _planned(
     block: Block, preceding: Conversation, options: Options, store: Store, target: int | None
 ) -> Outcome:  # fmt: skip
+    if block.role not in options.roles:
+        return Outcome(block, block.text, Reason.ROLE_PROTECTED)
     before = count_tokens(block.text)
     reason = _protected(block, options, before)
     if reason is None and _was_compressed(block.text, store):
         reason = Reason.ALREADY_COMPRESSED
     if reason is not None:
-        return _untouched(block, before, reason)
+        return Outcome(block, block.text, reason, tokens=before)
     try:
         id = store.identify(block.text)
         context = _context(block, preceding, options, target, id)
-        choice = _routed(block.text, context, before)
-        if options.repeats and block.role is Role.TOOL:
-            choice = with_references(block.text, choice, context, preceding)
+        routed = partial(_routed, block.text, context, before)
+        referring = options.repeats and block.role is Role.TOOL
+        choice = with_references(block.text, before, routed, context, preceding) if referring else routed()
     except StoreError as error:
-        return _untouched(block, before, Reason.STORE_FAILED, detail=str(error))
+        return Outcome(block, block.text, Reason.STORE_FAILED, tokens=before, detail=str(error))
     except Exception as error:  # P7: whatever a compressor does, the block goes on as it came
         _log.warning("compressor failed at %s: %r", block.path, error)
-        return _untouched(block, before, Reason.COMPRESSOR_FAILED, detail=repr(error)[:200])
+        return Outcome(block, block.text, Reason.COMPRESSOR_FAILED, tokens=before, detail=repr(error)[:200])
     return _accepted(block, choice, before, context)
 
 
 def _protected(block: Block, options: Options, tokens: int) -> Reason | None:
-    if block.role not in options.roles:
-        return Reason.ROLE_PROTECTED
     if tokens < options.min_tokens:
         return Reason.TOO_SMALL
     if block.role is Role.TOOL and intent_of(block.call) is Intent.RETRIEVE:
@@ -161,18 +191,15 @@ def _accepted(block: Block, choice: Choice, before: int, context: Context) -> Ou
     """P5: smaller with everything counted, or untouched."""
     best = choice.compressed
     if best is None:
-        return _untouched(block, before, Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR, choice)
+        reason = Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR
+        return Outcome(block, block.text, reason, choice, before)
     closes = best.lossless or context.id in marker.footer_ids(best.text)
     text = best.text if closes else closed(best, context.id, told=context.told)
     after = choice.tokens_after
     breaks_call = block.role is Role.CALL and _parses(block.text) and not _parses(text)
     if before - after < max(_MIN_GAIN_TOKENS, before * _MIN_GAIN_SHARE) or breaks_call:
-        return _untouched(block, before, Reason.NOT_SMALLER, choice)
-    report = BlockReport(
-        block.path, block.role, choice.content_type, best.compressor, Reason.COMPRESSED, best.lossless,
-        before, after, context.id, best.omissions,
-    )  # fmt: skip
-    return Outcome(block, text, report, choice.tried)
+        return Outcome(block, block.text, Reason.NOT_SMALLER, choice, before)
+    return Outcome(block, text, Reason.COMPRESSED, choice, before, context.id)
 
 
 def _routed(text: str, context: Context, tokens: int) -> Choice:
@@ -191,28 +218,20 @@ def _parses(arguments: str) -> bool:
 
 def _stored(outcomes: list[Outcome], store: Store) -> list[Outcome]:
     """P4: all originals durable before any marker leaves; otherwise every block stays as it came."""
-    changed = [o for o in outcomes if o.report.id is not None]
+    changed = [o for o in outcomes if o.changed]
     if not changed:
         return outcomes
     try:
         ids = store.put_many([Original(o.block.text, o.block.call.name, o.report.content_type) for o in changed])
-        if ids != [o.report.id for o in changed]:
+        if ids != [o.id for o in changed]:
             raise StoreError("the store keeps an original under another id than its marker says")
     except StoreError as error:
         _log.warning("originals not stored, all blocks left as they are: %s", error)
-        kept = {o.block.path for o in changed}
-        return [
-            _untouched(o.block, o.report.tokens_before, Reason.STORE_FAILED, detail=str(error))
-            if o.block.path in kept
-            else o
-            for o in outcomes
-        ]
+        return [_unstored(o, str(error)) if o.changed else o for o in outcomes]
     return outcomes
 
 
-def _untouched(block: Block, tokens: int, reason: Reason, choice: Choice | None = None, detail: str = "") -> Outcome:
-    content_type = choice.content_type if choice else ""
-    report = BlockReport(
-        block.path, block.role, content_type, "", reason, True, tokens, tokens, detail=detail
-    )  # fmt: skip
-    return Outcome(block, block.text, report, choice.tried if choice else ())
+def _unstored(outcome: Outcome, detail: str) -> Outcome:
+    """The block as it came: its original could not be kept."""
+    block = outcome.block
+    return Outcome(block, block.text, Reason.STORE_FAILED, tokens=outcome.tokens, detail=detail)

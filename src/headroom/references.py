@@ -5,10 +5,11 @@ Lossless for the reader as long as the earlier result is in the conversation, an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from headroom import marker
-from headroom.contest import Choice, cost
+from headroom.contest import Choice, cost, unchanged
 from headroom.conversation import Conversation, Repeat, Worth
 from headroom.model import SHOWN_EARLIER, Compressed, Context, Level, Omission
 from headroom.router import rewrapped, route
@@ -16,20 +17,27 @@ from headroom.text.envelopes import view
 from headroom.text.lines import split_lines
 from headroom.text.numbering import address_offset
 
-_MIN_PART_CHARS = 600
+_MIN_PART_CHARS, _MOSTLY = 600, 0.5
 _NAME = "repeats"
 _WORTH = {Level.BALANCED: Worth(160, 360), Level.AGGRESSIVE: Worth(110, 220)}
 
 
-def with_references(text: str, choice: Choice, context: Context, preceding: Conversation) -> Choice:
-    """The choice, or the form with references where that is smaller."""
+def with_references(
+    text: str, tokens: int, routed: Callable[[], Choice], context: Context, preceding: Conversation
+) -> Choice:
+    """What the router chooses, or the form with references where that is smaller.
+
+    `tokens` is the text's count. Where most of a text stands earlier, the router is not asked about the whole.
+    """
     if context.level is Level.LOSSLESS or marker.looks_marked(text):
-        return choice
+        return routed()
     body, envelope = view(text)
     lines = split_lines(body)
     repeats = preceding.repeats_in(body, lines, _WORTH[context.level])
     if not repeats:
-        return choice
+        return routed()
+    mostly = sum(sum(map(len, lines[r.start : r.end])) for r in repeats) > len(body) * _MOSTLY
+    choice = unchanged("repeated", tokens) if mostly else routed()
     # A reader who saves most is told once in a conversation what a result was, others once in every text.
     terse = context.level is Level.AGGRESSIVE
     told = set(preceding.told) if terse else set()
@@ -38,7 +46,7 @@ def with_references(text: str, choice: Choice, context: Context, preceding: Conv
         form = rewrapped(text, [(envelope, form)], True, context)
     after = cost(form)
     if after >= choice.tokens_after:
-        return choice
+        return routed() if mostly else choice
     preceding.told |= told
     return replace(choice, compressed=form, tokens_after=after)
 

@@ -22,6 +22,7 @@ from headroom.tokens import count_tokens
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
 _SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE, _SURE_CODE = 0.9, 0.8, 0.6, 0.8
 _MAX_DEPTH = 4
+_TAG_LINES = 3
 _REST = 600  # characters of the rest of a cut-off JSON text that stay at `aggressive`
 
 
@@ -37,6 +38,8 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
     inner = inner_texts(text)
     if len(inner) == 1:
         return _envelope(text, inner, context, depth, tokens)
+    if not inner and len(parts := _between_tags(text)) > 1:
+        return _joined(text, parts, context, depth, tokens)
     whole = compete(text, context, tokens)
     if inner:
         # Passages are weighed against each other with their document; one by one they would only cost time.
@@ -48,6 +51,16 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
         return whole
     parts = split_parts(text)
     return whole.or_smaller(_joined(text, parts, context, depth, tokens)) if len(parts) > 1 else whole
+
+
+def _between_tags(text: str) -> list[Part]:
+    """The parts of an output that an agent put between tags of its own, none where the text is no such thing."""
+    if text[:1] != "<":
+        return []
+    parts = split_parts(text)
+    outputs = [part for part in parts if not part.verbatim]
+    tags = parts[0].verbatim and parts[0].end <= _TAG_LINES and len(parts) <= 3
+    return parts if tags and len(outputs) == 1 else []
 
 
 def _answers_a_search(text: str, whole: Choice) -> bool:
