@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from headroom.ccr.default import default_store
+from headroom.ccr.retrieval_tool import definition, selectors
 from headroom.ccr.retrieve import Retrieved, retrieve_text
 from headroom.ccr.retrieve import retrieve as retrieve_part
 from headroom.errors import InputError
@@ -249,7 +250,7 @@ def retrieval_tool(dialect: str) -> dict[str, Any]:
     known = dialects()
     if dialect not in known:
         raise InputError(f"no dialect {dialect!r}; known: {', '.join(known)}")
-    return known[dialect].tool_definition(RETRIEVE_TOOL, _DESCRIPTION, copy.deepcopy(_SCHEMA))
+    return definition(known[dialect])
 
 
 def handle_tool_call(message: Any, *, dialect: str | None = None, store: Store | None = None) -> list[dict[str, Any]]:
@@ -264,31 +265,9 @@ def handle_tool_call(message: Any, *, dialect: str | None = None, store: Store |
     for one in chosen:
         calls = [call for call in one.tool_calls(message) if call[1] == RETRIEVE_TOOL]
         if calls:
-            return [one.tool_result(id, name, retrieve_text(kept, **_selectors(args))) for id, name, args in calls]
+            return [one.tool_result(id, name, retrieve_text(kept, **selectors(args))) for id, name, args in calls]
     return []
 
-
-def _selectors(arguments: dict[str, Any]) -> dict[str, Any]:
-    known = {name: arguments[name] for name in _SCHEMA["properties"] if arguments.get(name) is not None}
-    return {"id": "", **known}
-
-
-_DESCRIPTION = (
-    "Returns what was left out of a shortened tool result, exactly as it was. Use the id from the result's last line; "
-    "say which lines, rows, JSON path, or words to look for."
-)
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string", "description": "id from the line that starts with [headroom:"},
-        "lines": {"type": "string", "description": "line range such as 41-852"},
-        "rows": {"type": "string", "description": "row range of a table or array such as 1-50"},
-        "path": {"type": "string", "description": "JSON path such as $.items[3].body"},
-        "query": {"type": "string", "description": "words to search for in the original"},
-        "limit": {"type": "integer", "description": "most lines or rows to return"},
-    },
-    "required": ["id"],
-}
 
 __all__ = [
     "CompressResult",

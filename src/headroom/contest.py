@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from headroom import marker
+from headroom.errors import OutOfTime
 from headroom.formats.capping import capped
 from headroom.hints import reads_editable_file
 from headroom.interfaces import Compressor
@@ -154,6 +155,8 @@ def _candidates(
     text: str, content_type: str, context: Context, tokens: int, competing: list[tuple[float, Compressor]], sure: float
 ) -> Iterator[Choice]:
     for score, compressor in competing:
+        if context.expired():
+            raise OutOfTime("no time was left to compress this text")
         for form in compressor.compress(text, context):
             if context.level is Level.LOSSLESS and not form.lossless:
                 continue

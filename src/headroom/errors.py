@@ -17,3 +17,7 @@ class StoreError(HeadroomError):
 
 class NotFound(HeadroomError):
     """No original is kept under this id (never issued here, purged, or evicted)."""
+
+
+class OutOfTime(HeadroomError):
+    """The time that the caller gave is up; what was being compressed stays as it is."""

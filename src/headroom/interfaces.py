@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from headroom.model import Block, Compressed, Context
+from headroom.model import Block, Compressed, Context, Usage
+from headroom.wire.spans import Span
+from headroom.wire.splice import Edit
+from headroom.wire.sse import Event
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,21 @@ class Dialect(Protocol):
     `recognises` tells whether a message list (or whole request body) has this shape, 0.0 to 1.0. `blocks` yields every
     text block in conversation order with its path from `body`. `tool_definition` and `tool_results` speak of
     retrieval in the provider's own form.
+
+    The rest is what the proxy asks: `conversation` is the body's member that holds the messages, `from_model` tells the
+    model's own ones from what answers it, `settled` gives a message without what clients move from turn to turn (cache
+    breakpoints, spellings that mean the same), and `offer` says to which array among a body's `tools` (its path from
+    there) a further definition goes, and in which form; None where the body offers no tools of the client's own.
     """
 
     name: str
+    conversation: str
+
+    def from_model(self, message: Any) -> bool: ...
+
+    def settled(self, message: Any) -> Any: ...
+
+    def offer(self, tools: Any, definition: Any) -> tuple[tuple[str | int, ...], Any] | None: ...
 
     def recognises(self, body: Any) -> float: ...
 
@@ -123,3 +138,83 @@ class Store(Protocol):
     def purge(self, ids: Iterable[str] | None = None, *, older_than: float | None = None) -> int: ...
 
     def close(self) -> None: ...
+
+
+class Pins(Protocol):
+    """What is kept of forwarded requests, under the keys of conversation prefixes.
+
+    The first row of a key stays unless it is put `over`. Raises StoreError where the backend fails.
+    """
+
+    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]: ...
+
+    def put_many(self, rows: Sequence[tuple[bytes, bytes]], over: bool = False) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCall:
+    """A call of `headroom_retrieve` that the client does not see."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One upstream reply inside a client's turn, once it has ended.
+
+    `message` is what the model said, as a follow-up request repeats it; `others` says that it called the client's own
+    tools too, so that the turn is the client's now; `complete`, that it ended as the protocol says; `visible` counts
+    the parts that the client was shown.
+    """
+
+    message: Any
+    held: tuple[HeldCall, ...]
+    others: bool
+    complete: bool
+    visible: int
+
+
+class Stream(Protocol):
+    """One streamed turn of a client, over one or more upstream replies (legs).
+
+    `feed` gives what the client may have now; an event that is not changed is the very same object. `complete` says
+    that the upstream reply has ended as the protocol wants it, `end_leg` is called when it has ended anyhow, `close`
+    when no further one follows: it gives what was held back for the end.
+    """
+
+    usage: Usage
+    complete: bool
+
+    def feed(self, event: Event) -> list[Event]: ...
+
+    def end_leg(self) -> Leg: ...
+
+    def close(self) -> list[Event]: ...
+
+
+class ReplyFormat(Protocol):
+    """One provider API's replies. A module in `headroom.replies` exposes one instance as `REPLY`, named as its dialect.
+
+    `stream` follows a streamed turn and holds back calls of `tool` (None: it only looks on); `whole` reads a reply that
+    is not streamed; `merged` makes one client-visible reply of several, the very same bytes where nothing was held.
+    `follow_up` is the forwarded request with the model's message and the results after it. `exchange` is what later
+    requests must repeat of a turn (JSON), None where the client saw all of it; `replay` gives the edits that put it
+    back: `messages` are the spans of the conversation's elements from the model's visible message on; no edits where
+    the client's message does not fit.
+    """
+
+    name: str
+
+    def stream(self, tool: str | None) -> Stream: ...
+
+    def whole(self, body: bytes, tool: str | None) -> tuple[Leg, Usage]: ...
+
+    def merged(self, bodies: Sequence[bytes], legs: Sequence[Leg], usage: Usage) -> bytes: ...
+
+    def follow_up(self, request: bytes, leg: Leg, results: Sequence[tuple[HeldCall, str]]) -> bytes: ...
+
+    def exchange(self, legs: Sequence[Leg], results: Sequence[Sequence[tuple[HeldCall, str]]]) -> bytes | None: ...
+
+    def replay(self, body: bytes, messages: Sequence[Span], exchange: bytes) -> list[Edit]: ...

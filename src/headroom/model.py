@@ -48,6 +48,8 @@ class Reason(str, Enum):
     ALREADY_COMPRESSED = "already_compressed"
     COMPRESSOR_FAILED = "compressor_failed"
     STORE_FAILED = "store_failed"
+    OUT_OF_TIME = "out_of_time"
+    ALREADY_SENT = "already_sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,16 @@ class Compressed:
 SHOWN_EARLIER = "lines an earlier result shows"
 
 Nested = Callable[[str, str], "Compressed | None"]
+Expired = Callable[[], bool]
 
 
 def _no_nested(text: str, path: str) -> Compressed | None:
     return None
+
+
+def never() -> bool:
+    """The clock of a call that may take its time."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,7 @@ class Context:
     breaking the floor; `path` is where the text stands inside the original (a JSON path such as `$.output`, empty for
     the original itself); `told` says that an earlier closing line has named the call that retrieves. `nested(text,
     path)` compresses a text inside this one (a log in a JSON string) and returns None where that gains nothing.
+    `expired` says whether the caller's time is up; the contest asks it between candidates.
     """
 
     level: Level = Level.BALANCED
@@ -126,6 +135,7 @@ class Context:
     id: str = ""
     told: bool = False
     nested: Nested = field(default=_no_nested, compare=False)
+    expired: Expired = field(default=never, compare=False)
 
     def inside(self, path: str) -> Context:
         """The same context for a text at `path` inside this one."""
@@ -147,3 +157,29 @@ class BlockReport:
     id: str | None = None
     omissions: tuple[Omission, ...] = ()
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a provider says it billed for a reply, in tokens; `input` are those neither read from nor put in its cache.
+
+    `reported` is False where it said nothing.
+    """
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    model: str = ""
+    reported: bool = False
+
+    def plus(self, other: Usage) -> Usage:
+        """What two replies cost together."""
+        return Usage(
+            self.input + other.input,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+            self.output + other.output,
+            other.model or self.model,
+            self.reported or other.reported,
+        )

@@ -10,16 +10,16 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 
 from headroom import marker
 from headroom.contest import Choice, Tried
 from headroom.conversation import Conversation
-from headroom.errors import NotFound, StoreError
+from headroom.errors import NotFound, OutOfTime, StoreError
 from headroom.hints import intent_of
 from headroom.interfaces import Original, Store
-from headroom.model import Block, BlockReport, Context, Intent, Level, Reason, Role
+from headroom.model import Block, BlockReport, Context, Expired, Intent, Level, Reason, Role, never
 from headroom.options import Options
 from headroom.references import with_references
 from headroom.router import closed, route
@@ -74,10 +74,20 @@ class Outcome:
         )  # fmt: skip
 
 
-def compress_blocks(blocks: Sequence[Block], options: Options, store: Store) -> list[Outcome]:
-    """Compresses blocks in conversation order, within the budget if there is one, and stores the originals."""
+def compress_blocks(
+    blocks: Sequence[Block],
+    options: Options,
+    store: Store,
+    preceding: Conversation | None = None,
+    expired: Expired = never,
+) -> list[Outcome]:
+    """Compresses blocks in conversation order, within the budget if there is one, and stores the originals.
+
+    `preceding` is what was said before the first of them; it takes them in. What is not done when `expired` says so
+    stays as it is.
+    """
     with _no_collections():
-        outcomes = plan(blocks, options, store)
+        outcomes = plan(blocks, options, store, preceding=preceding, expired=expired)
         if options.budget is not None:
             outcomes = _tightened(blocks, outcomes, options, store, options.budget)
     return _stored(outcomes, store)
@@ -97,13 +107,19 @@ def _no_collections() -> Iterator[None]:
 
 
 def plan(
-    blocks: Iterable[Block], options: Options, store: Store, targets: Mapping[int, int] | None = None
+    blocks: Iterable[Block],
+    options: Options,
+    store: Store,
+    targets: Mapping[int, int] | None = None,
+    preceding: Conversation | None = None,
+    expired: Expired = never,
 ) -> list[Outcome]:
     """What would become of each block; nothing is stored. `targets` gives some (by position) tokens to reach."""
-    preceding = Conversation()
+    preceding = Conversation() if preceding is None else preceding
     outcomes: list[Outcome] = []
     for position, block in enumerate(blocks):
-        outcome = _planned(block, preceding, options, store, targets.get(position) if targets else None)
+        target = targets.get(position) if targets else None
+        outcome = _planned(block, preceding, options, store, target, expired)
         preceding.add(block, outcome.text)
         outcomes.append(outcome)
     return outcomes
@@ -133,22 +149,26 @@ def _tightened(
 
 
 def _planned(
-    block: Block, preceding: Conversation, options: Options, store: Store, target: int | None
-) -> Outcome:  # fmt: skip
+    block: Block, preceding: Conversation, options: Options, store: Store, target: int | None, expired: Expired
+) -> Outcome:
     if block.role not in options.roles:
         return Outcome(block, block.text, Reason.ROLE_PROTECTED)
     before = count_tokens(block.text)
     reason = _protected(block, options, before)
     if reason is None and _was_compressed(block.text, store):
         reason = Reason.ALREADY_COMPRESSED
+    if reason is None and expired():
+        reason = Reason.OUT_OF_TIME
     if reason is not None:
         return Outcome(block, block.text, reason, tokens=before)
     try:
         id = store.identify(block.text)
-        context = _context(block, preceding, options, target, id)
+        context = replace(_context(block, preceding, options, target, id), expired=expired)
         routed = partial(_routed, block.text, context, before)
         referring = options.repeats and block.role is Role.TOOL
         choice = with_references(block.text, before, routed, context, preceding) if referring else routed()
+    except OutOfTime:
+        return Outcome(block, block.text, Reason.OUT_OF_TIME, tokens=before)
     except StoreError as error:
         return Outcome(block, block.text, Reason.STORE_FAILED, tokens=before, detail=str(error))
     except Exception as error:  # P7: whatever a compressor does, the block goes on as it came

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from headroom.interfaces import Compressor, Dialect
+    from headroom.interfaces import Compressor, Dialect, ReplyFormat
 
 _log = logging.getLogger("headroom")
 _degraded: dict[str, str] = {}
@@ -44,6 +44,12 @@ def compressors() -> dict[str, Compressor]:
 def dialects() -> dict[str, Dialect]:
     """All dialects by name, in alphabetical order."""
     return cast("dict[str, Dialect]", _instances("headroom.dialects", "DIALECT"))
+
+
+@cache
+def replies() -> dict[str, ReplyFormat]:
+    """All reply formats by the name of their dialect, in alphabetical order."""
+    return cast("dict[str, ReplyFormat]", _instances("headroom.replies", "REPLY"))
 
 
 def degraded() -> dict[str, str]:

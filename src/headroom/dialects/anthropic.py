@@ -16,6 +16,7 @@ _OWN_TYPES = frozenset(
     "web_search_tool_result mcp_tool_use mcp_tool_result code_execution_tool_result".split()
 )
 _RESULTS = ("tool_result", "mcp_tool_result")
+_BREAKPOINT = "cache_control"
 _CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
 
 
@@ -23,6 +24,22 @@ class Anthropic:
     """`{"system", "messages": [{"role", "content"}]}` or the message list alone."""
 
     name = "anthropic"
+    conversation = "messages"
+
+    def from_model(self, message: Any) -> bool:
+        return isinstance(message, dict) and message.get("role") == "assistant"
+
+    def settled(self, message: Any) -> Any:
+        """Cache breakpoints wander to the newest message, and clients turn a string into parts to set one."""
+        if not isinstance(message, dict):
+            return message
+        content = message.get("content")
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        return {**message, "content": _without_breakpoints(parts)}
+
+    def offer(self, tools: Any, definition: Any) -> tuple[tuple[str | int, ...], Any] | None:
+        found = isinstance(tools, list) and any(isinstance(t, dict) and "name" in t for t in tools)
+        return ((), definition) if found else None
 
     def recognises(self, body: Any) -> float:
         messages = body.get("messages") if isinstance(body, dict) else body
@@ -78,6 +95,18 @@ class Anthropic:
 
     def tool_result(self, call_id: str, name: str, text: str) -> dict[str, Any]:
         return {"role": "user", "content": [{"type": "tool_result", "tool_use_id": call_id, "content": text}]}
+
+
+def _without_breakpoints(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_breakpoints(part) for part in value]
+    if isinstance(value, dict) and (_BREAKPOINT in value or isinstance(value.get("content"), list)):
+        return {
+            key: _without_breakpoints(inner) if key == "content" else inner
+            for key, inner in value.items()
+            if key != _BREAKPOINT
+        }
+    return value
 
 
 def _texts(content: Any, at: tuple[str | int, ...], role: Role, call: ToolCall) -> Iterator[Block]:

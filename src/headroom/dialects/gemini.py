@@ -16,6 +16,21 @@ class Gemini:
     """`{"systemInstruction", "contents": [{"role", "parts"}]}` or the content list alone; camelCase or snake_case."""
 
     name = "gemini"
+    conversation = "contents"
+
+    def from_model(self, message: Any) -> bool:
+        return isinstance(message, dict) and message.get("role") == "model"
+
+    def settled(self, message: Any) -> Any:
+        return message
+
+    def offer(self, tools: Any, definition: Any) -> tuple[tuple[str | int, ...], Any] | None:
+        """Declarations of functions stand together in one tool; other tools may stand beside it."""
+        for i, tool in enumerate(tools if isinstance(tools, list) else ()):
+            for key in ("functionDeclarations", "function_declarations"):
+                if isinstance(tool, dict) and isinstance(tool.get(key), list) and tool[key]:
+                    return (i, key), definition["functionDeclarations"][0]
+        return None
 
     def recognises(self, body: Any) -> float:
         contents = body.get("contents") if isinstance(body, dict) else body

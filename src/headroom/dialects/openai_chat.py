@@ -26,6 +26,27 @@ class OpenAIChat:
     """`{"messages": [{"role", "content", "tool_calls"}]}` or the message list alone."""
 
     name = "openai_chat"
+    conversation = "messages"
+
+    def from_model(self, message: Any) -> bool:
+        return isinstance(message, dict) and message.get("role") == "assistant"
+
+    def settled(self, message: Any) -> Any:
+        """Providers behind this shape that cache as Anthropic does take its breakpoints in content parts."""
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, str) and message.get("role") not in ("tool", "function"):
+            return {**message, "content": [{"type": "text", "text": content}]}
+        if not isinstance(content, list):
+            return message
+        parts = [
+            {key: inner for key, inner in part.items() if key != "cache_control"} if isinstance(part, dict) else part
+            for part in content
+        ]
+        return {**message, "content": parts}
+
+    def offer(self, tools: Any, definition: Any) -> tuple[tuple[str | int, ...], Any] | None:
+        found = isinstance(tools, list) and any(isinstance(t, dict) and "function" in t for t in tools)
+        return ((), definition) if found else None
 
     def recognises(self, body: Any) -> float:
         messages = body.get("messages") if isinstance(body, dict) else body

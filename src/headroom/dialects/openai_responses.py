@@ -24,6 +24,23 @@ class OpenAIResponses:
     """`{"instructions", "input": [items]}` or the item list alone. Reasoning and encrypted items are passed over."""
 
     name = "openai_responses"
+    conversation = "input"
+
+    def from_model(self, message: Any) -> bool:
+        if not isinstance(message, dict):
+            return False
+        kind = message.get("type", "message")
+        return message.get("role") == "assistant" if kind == "message" else kind not in _OUTPUTS
+
+    def settled(self, message: Any) -> Any:
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, str) and message.get("role") != "assistant":
+            return {**message, "type": "message", "content": [{"type": "input_text", "text": content}]}
+        return {"type": "message", **message} if isinstance(message, dict) and "role" in message else message
+
+    def offer(self, tools: Any, definition: Any) -> tuple[tuple[str | int, ...], Any] | None:
+        found = isinstance(tools, list) and any(isinstance(t, dict) and t.get("type") == "function" for t in tools)
+        return ((), definition) if found else None
 
     def recognises(self, body: Any) -> float:
         if isinstance(body, dict):

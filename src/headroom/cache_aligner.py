@@ -1,0 +1,277 @@
+"""CacheAligner: which bytes of a request may change, so that the provider's prompt cache keeps hitting.
+
+What was sent before is sent again in the same form. Only texts that are new at the end of a conversation are
+compressed, once, and pinned. Where a running conversation is seen for the first time, what stands before its newest
+messages stays as it is: the provider may have it cached.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from headroom.ccr.retrieval_tool import definition
+from headroom.conversation import Conversation
+from headroom.errors import StoreError
+from headroom.interfaces import Dialect, Pins, Store
+from headroom.marker import RETRIEVE_TOOL
+from headroom.model import Block, Expired, Level, Reason, never
+from headroom.options import Options
+from headroom.pipeline import Outcome, compress_blocks
+from headroom.plugins import replies
+from headroom.prefixes import Form, Prefixes, Turn
+from headroom.recent import Recent
+from headroom.wire.spans import Span, decoded, elements, locate, members
+from headroom.wire.splice import Edit, appended, literal, splice
+
+_log = logging.getLogger("headroom")
+_MOST_CHARS = 16_000_000  # of the conversations that are held ready to be continued
+_TOOL = RETRIEVE_TOOL.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """A request as it goes upstream.
+
+    `body` is the very object that came where nothing changes. `outcomes` are those of the texts that are new. `key`
+    stands for the conversation up to here, `offered` says that the model may call `headroom_retrieve` because the
+    definition was put among the tools.
+    """
+
+    body: bytes
+    changed: bool
+    outcomes: tuple[Outcome, ...]
+    offered: bool
+    key: bytes
+
+    @property
+    def cut_off(self) -> int:
+        """How many texts the time budget left as they are."""
+        return sum(outcome.reason is Reason.OUT_OF_TIME for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A body taken apart: where its members and messages stand, and the key of each prefix of the conversation."""
+
+    body: bytes
+    dialect: Dialect
+    top: Mapping[str, Span]
+    messages: Sequence[Span]
+    keys: Sequence[bytes]
+
+    def message(self, position: int) -> Any:
+        return decoded(self.body, self.messages[position])
+
+    def from_model(self, position: int) -> bool:
+        return self.dialect.from_model(self.message(position))
+
+    def tools(self) -> bytes:
+        span = self.top.get("tools")
+        return self.body[span.start : span.end] if span else b""
+
+
+class CacheAligner:
+    """Aligns the requests of all conversations; safe to share between threads."""
+
+    def __init__(self, pins: Pins) -> None:
+        self._prefixes = Prefixes(pins)
+        # Conversations as they stand after their last request, under its key. Who continues one takes it out.
+        self._standing: Recent[bytes, Conversation] = Recent(_MOST_CHARS)
+        self._lock = threading.Lock()
+
+    def align(
+        self,
+        body: bytes,
+        dialect: Dialect,
+        options: Options,
+        store: Store,
+        *,
+        offer: bool = True,
+        record: bool = True,
+        expired: Expired = never,
+    ) -> Aligned:
+        """The request with its new texts compressed, and everything that was sent before as it was sent.
+
+        `offer` permits to put `headroom_retrieve` among the client's tools; without `record` nothing is remembered.
+        Raises SpanError for a body that isn't JSON, and what a dialect raises for messages it can't read.
+        """
+        request = self._taken_apart(body, dialect)
+        if not request.keys:
+            return Aligned(body, False, (), False, b"")
+        known = self._prefixes.known(request.keys)
+        turns = self._prefixes.turns(request.keys, known)
+        last = turns.get(known - 1)
+        if last is not None and last.plain:
+            self._pin(request, {}, last)
+            return Aligned(body, False, (), False, request.keys[-1])
+        offer = last.offered if last is not None else offer and _is_first(request)
+        edits = self._offer(request) if offer else []
+        offered = bool(edits)
+        for position, turn in turns.items():
+            edits += self._forms(request, position, turn.forms)
+        exchanged = self._exchanges(request, [*turns], edits) if offer else []
+        outcomes: tuple[Outcome, ...] = ()
+        if known < len(request.keys):
+            level = options.level if offered or _TOOL in request.tools() else Level.LOSSLESS
+            options = replace(options, level=level)
+            outcomes, fresh = self._compressed(request, known, turns, options, store, expired, record)
+            for position, forms in fresh.items():
+                edits += self._forms(request, position, forms)
+            if record:
+                before = max((p for p, turn in turns.items() if turn.forms or p in exchanged), default=-1)
+                self._pin(request, fresh, Turn(offered if last is None else last.offered, before))
+        return Aligned(splice(body, edits), bool(edits), outcomes, offered, request.keys[-1])
+
+    def leave_alone(self, key: bytes) -> None:
+        """From the request with this key on the conversation goes as it comes: the provider refused it changed."""
+        try:
+            self._prefixes.pin([(key, Turn(plain=True))], over=True)
+        except StoreError as error:
+            _log.warning("could not be kept on disk that a conversation is left alone: %s", error)
+
+    def keep_exchange(self, key: bytes, exchange: bytes) -> None:
+        """Keeps what the client never saw of the reply to the request with this key. Raises StoreError."""
+        self._prefixes.keep_exchange(key, exchange)
+
+    def _taken_apart(self, body: bytes, dialect: Dialect) -> _Request:
+        top = {member.key: member.span for member in members(body)}
+        span = top.get(dialect.conversation)
+        if span is None or body[span.start : span.start + 1] != b"[":
+            return _Request(body, dialect, top, (), ())
+        messages = elements(body, span)
+        # A request that continues an earlier reply of the provider's is a conversation of its own.
+        earlier = top.get("previous_response_id")
+        root = dialect.name.encode() + (body[earlier.start : earlier.end] if earlier else b"")
+        return _Request(body, dialect, top, messages, self._prefixes.keys(body, messages, dialect, root))
+
+    def _offer(self, request: _Request) -> list[Edit]:
+        """The definition of `headroom_retrieve` among the client's tools; nothing where it has none."""
+        span = request.top.get("tools")
+        if span is None or _TOOL in request.tools():
+            return []
+        place = request.dialect.offer(decoded(request.body, span), definition(request.dialect))
+        if place is None:
+            return []
+        path, element = place
+        return [appended(request.body, locate(request.body, path, span), msgspec.json.encode(element))]
+
+    def _forms(self, request: _Request, position: int, forms: Sequence[Form]) -> list[Edit]:
+        places = self._prefixes.places(
+            request.body, request.messages[position], request.dialect, [form.path for form in forms]
+        )
+        return [Edit(span, form.literal) for span, form in zip(places, forms, strict=True)]
+
+    def _exchanges(self, request: _Request, positions: Sequence[int], edits: list[Edit]) -> list[int]:
+        """Adds the edits that put hidden exchanges back after these messages; says after which there is one."""
+        reply = replies().get(request.dialect.name)
+        found = []
+        for position in positions:
+            exchange = self._prefixes.exchange(request.keys[position])
+            if exchange is not None and reply is not None and position + 1 < len(request.messages):
+                found.append(position)
+                edits += reply.replay(request.body, request.messages[position + 1 :], exchange)
+        return found
+
+    def _compressed(
+        self,
+        request: _Request,
+        known: int,
+        turns: Mapping[int, Turn],
+        options: Options,
+        store: Store,
+        expired: Expired,
+        record: bool,
+    ) -> tuple[tuple[Outcome, ...], dict[int, tuple[Form, ...]]]:
+        """What becomes of the texts of the messages after the `known` ones: outcomes, and forms by message."""
+        conversation = self._conversation(request, known, turns, record)
+        edge = self._edge(request, known)
+        blocks = list(self._blocks(request, known))
+        sent = [block for block in blocks if _position(block) < edge]
+        for block in sent:
+            conversation.add(block, block.text)
+        new = [block for block in blocks if _position(block) >= edge]
+        outcomes = compress_blocks(new, options, store, conversation, expired)
+        if record and not any(outcome.reason is Reason.STORE_FAILED for outcome in outcomes):
+            self._keep_standing(request.keys[-1], conversation, len(request.body))
+        fresh: dict[int, tuple[Form, ...]] = {}
+        for outcome in outcomes:
+            if outcome.changed:
+                position, *path = outcome.block.path
+                form = Form(tuple(path), literal(outcome.text))
+                fresh[int(position)] = (*fresh.get(int(position), ()), form)
+        earlier = [Outcome(block, block.text, Reason.ALREADY_SENT) for block in sent]
+        return (*earlier, *outcomes), fresh
+
+    def _edge(self, request: _Request, known: int) -> int:
+        """From which message on texts may change: those that the provider can't have seen as they came.
+
+        A conversation that began here went past us ever since, also where its client rewrote a part of it. Of one that
+        is met midway only what follows the model's last message is new.
+        """
+        if known:
+            return known
+        spoken = [i for i in range(len(request.messages)) if request.from_model(i)]
+        return spoken[-1] + 1 if spoken else 0
+
+    def _blocks(self, request: _Request, known: int) -> Iterable[Block]:
+        """The texts from message `known` on, with the model's calls right before them in sight."""
+        start = known
+        if not request.from_model(known):
+            while start and not request.from_model(start - 1):
+                start -= 1
+            while start and request.from_model(start - 1):
+                start -= 1
+        window = [request.message(i) for i in range(start, len(request.messages))]
+        for block in request.dialect.blocks(window):
+            position = int(block.path[0]) + start
+            if position >= known:
+                yield replace(block, path=(position, *block.path[1:]))
+
+    def _conversation(self, request: _Request, known: int, turns: Mapping[int, Turn], take: bool) -> Conversation:
+        """The conversation after its `known` messages: the standing one, or made again from what was sent."""
+        if known and take:
+            with self._lock:
+                standing = self._standing.pop(request.keys[known - 1])
+            if standing is not None:
+                return standing
+        again = Conversation()
+        shown = {
+            (position, *form.path): msgspec.json.decode(form.literal)
+            for position, turn in turns.items()
+            for form in turn.forms
+        }
+        for block in request.dialect.blocks([request.message(i) for i in range(known)]):
+            again.add(block, shown.get(block.path, block.text))
+        return again
+
+    def _keep_standing(self, key: bytes, conversation: Conversation, weight: int) -> None:
+        with self._lock:
+            self._standing.put(key, conversation, weight)
+
+    def _pin(self, request: _Request, fresh: Mapping[int, tuple[Form, ...]], turn: Turn) -> None:
+        """Pins the messages that have forms and the last one, each like `turn`, which says what came before."""
+        rows = []
+        for position in sorted({*fresh, len(request.keys) - 1}):
+            forms = fresh.get(position, ())
+            rows.append((request.keys[position], Turn(turn.offered, turn.before, forms, turn.plain)))
+            if forms:
+                turn = Turn(turn.offered, position, (), turn.plain)
+        try:
+            self._prefixes.pin(rows)
+        except StoreError as error:
+            _log.warning("what was sent could not be pinned on disk: %s", error)
+
+
+def _is_first(request: _Request) -> bool:
+    """Whether this is a conversation's first request, so that the tool list can be the same in all of them (R4)."""
+    return not any(request.from_model(i) for i in range(len(request.messages)))
+
+
+def _position(block: Block) -> int:
+    return int(block.path[0])

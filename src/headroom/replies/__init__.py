@@ -1,0 +1,1 @@
+"""Replies of provider APIs, one module per dialect."""
