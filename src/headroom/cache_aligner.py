@@ -110,7 +110,7 @@ class CacheAligner:
         if last is not None and last.plain:
             self._pin(request, {}, last)
             return Aligned(body, False, (), False, request.keys[-1])
-        offer = last.offered if last is not None else offer and _is_first(request)
+        offer = last.offered if last is not None else offer and _is_young(request)
         edits = self._offer(request) if offer else []
         offered = bool(edits)
         for position, turn in turns.items():
@@ -268,9 +268,13 @@ class CacheAligner:
             _log.warning("what was sent could not be pinned on disk: %s", error)
 
 
-def _is_first(request: _Request) -> bool:
-    """Whether this is a conversation's first request, so that the tool list can be the same in all of them (R4)."""
-    return not any(request.from_model(i) for i in range(len(request.messages)))
+def _is_young(request: _Request) -> bool:
+    """Whether a conversation begins here, so that the tool list can be the same in all of its requests (R4).
+
+    Clients that begin with a tool's result, of a call that they made up or kept from before, count as beginning too.
+    """
+    speakers = [request.from_model(i) for i in range(len(request.messages))]
+    return sum(now and not before for before, now in zip([False, *speakers], speakers, strict=False)) <= 1
 
 
 def _position(block: Block) -> int:

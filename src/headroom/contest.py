@@ -110,7 +110,7 @@ def compete(text: str, context: Context, tokens: int) -> Choice:
     numbered = any(compressor.name == "numbered" for _, compressor in sniffed)
     lines = split_lines(text) if numbered else []
     run = dominant_run(text, lines) if numbered else None
-    inner = _bare(lines, run) if run else text
+    inner = "\n".join(run.bare(lines)) if run else text
     typed = [pair for pair in (sniff_all(inner, context) if run else sniffed) if pair[1].name not in _GENERIC]
     content_type = typed[0][1].content_type if typed else "unknown"
     sure = typed[0][0] if typed else 0.0
@@ -166,10 +166,6 @@ def _candidates(
             tried = (Tried(form.compressor, score, after, form.lossless),)
             fits = after < tokens
             yield Choice(content_type, tokens, after if fits else tokens, form if fits else None, tried, sure)
-
-
-def _bare(lines: list[str], run: Run) -> str:
-    return "\n".join([lines[i][run.indent(i) :] for i in range(run.start, run.end)])
 
 
 def _renumbered(choice: Choice, lines: list[str], run: Run, tokens: int) -> Choice:

@@ -106,7 +106,7 @@ def test_elements(data: bytes, values: list[bytes]) -> None:
         (b'{"a":1} x', ["a"], "malformed at byte 6"),
         (b'{"a":1}{"a":1}', ["a"], "malformed at byte 6"),
         (b'{"a":[1,2}', ["a"], "Expecting ',' delimiter at byte 9"),
-        (b'{"a":"tab\there"}', ["a"], "Invalid control character at at byte 9"),
+        (b'{"a":"tab\there"}', ["a"], "Invalid control character at byte 9"),
         (b'{"a":"\\x"}', ["a"], "at byte 6"),
         (b'{"a\\x":1}', ["a"], "no readable JSON at byte 1"),
         (b'{"a":"\xc3\xa9","b":\x0b1}', ["a"], "Expecting value at byte 14"),
@@ -117,7 +117,8 @@ def test_elements(data: bytes, values: list[bytes]) -> None:
         (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", ["a"], "nested too deep at byte 5"),
         (b'{"a":' * 100_000, ["a"], "nested too deep at byte 5"),
         (b"[" * 100_000, [], "nested too deep at byte 0"),
-        (b"9" * 5000, [], "no readable JSON at byte 0"),
+        (b"[1] 2", [], "more than a JSON value, at byte 3"),
+        (b'{"a": "cut', [], "Unterminated string starting at byte 6"),
     ],
 )
 def test_errors_say_what_and_where(data: bytes, path: list[str | int], complaint: str) -> None:
@@ -127,12 +128,20 @@ def test_errors_say_what_and_where(data: bytes, path: list[str | int], complaint
 
 
 def test_the_wrong_kind_of_value() -> None:
-    with pytest.raises(SpanError, match="no object but the start of another array at byte 1"):
+    with pytest.raises(SpanError, match="array instead of object at byte 1"):
         members(b" [1]")
-    with pytest.raises(SpanError, match="no array but the start of another string at byte 5"):
+    with pytest.raises(SpanError, match="string instead of array at byte 5"):
         elements(b'{"a":"[]"}', locate(b'{"a":"[]"}', ["a"]))
     with pytest.raises(SpanError, match="no JSON value at byte 9"):
         kind(b"{}", Span(9, 12))
+
+
+def test_decoded_reads_what_python_can() -> None:
+    data = b'[12345678901234567890123, 1.5, "\\ud800", ' + b"9" * 5000 + b"]"
+    *usual, huge = elements(data)
+    assert [decoded(data, span) for span in usual] == [12345678901234567890123, 1.5, "\ud800"]
+    with pytest.raises(SpanError, match="no readable JSON at byte 41"):
+        decoded(data, huge)
 
 
 def test_kinds() -> None:

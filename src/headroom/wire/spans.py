@@ -134,7 +134,7 @@ def _whole(data: bytes) -> Span:
 
 def _follow(data: bytes, path: Path, here: Span, children: dict[Span, dict[str | int, Span]]) -> Span:
     if not path:
-        decoded(data, here)  # nothing else would notice that it isn't JSON
+        _check(data, here)
     for step in path:
         if here not in children:
             children[here] = _children(data, here)
@@ -142,6 +142,13 @@ def _follow(data: bytes, path: Path, here: Span, children: dict[Span, dict[str |
             raise SpanError(f"no {step!r} in the {kind(data, here)} at byte {here.start}, path {list(path)}")
         here = children[here][step]
     return here
+
+
+def _check(data: bytes, at: Span) -> None:
+    """What walking into a value finds out by itself: that it is JSON. Raises SpanError."""
+    end = at.start + _scanned_end(str(data[at.start : at.end], "latin-1"), 0, at.start)
+    if end != at.end:
+        raise SpanError(f"more than a JSON value, at byte {end}")
 
 
 def _children(data: bytes, at: Span) -> dict[str | int, Span]:
@@ -184,7 +191,7 @@ def _scanned(data: bytes, at: Span, container: _Container) -> list[tuple[Span, S
     """
     found_kind = kind(data, at)
     if found_kind != container.kind:
-        raise SpanError(f"no {container.kind} but the start of another {found_kind} at byte {at.start}")
+        raise SpanError(f"{found_kind} instead of {container.kind} at byte {at.start}")
     if container.empty.fullmatch(data, at.start, at.end):
         return []
     text = str(data[at.start : at.end], "latin-1")
@@ -206,6 +213,6 @@ def _scanned_end(text: str, start: int, offset: int) -> int:
     except RecursionError:
         raise SpanError(f"nested too deep at byte {offset + start}") from None
     except json.JSONDecodeError as error:
-        raise SpanError(f"{error.msg} at byte {offset + error.pos}") from None
+        raise SpanError(f"{error.msg.removesuffix(' at')} at byte {offset + error.pos}") from None
     except ValueError as error:
         raise SpanError(f"{error}, in the value at byte {offset + start}") from None
