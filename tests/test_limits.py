@@ -142,7 +142,7 @@ def test_nothing_touches_the_network() -> None:
     assert done.stdout.strip() == "offline", done.stderr[-2000:]
 
 
-def test_no_module_imports_network_code() -> None:
+def test_no_module_but_the_proxy_imports_network_code() -> None:
 
     network = {
         "socket",
@@ -158,6 +158,8 @@ def test_no_module_imports_network_code() -> None:
         "xmlrpc",
     }
     for file in MODULES:
+        if dotted(file).startswith(("headroom.proxy", "headroom.cli.proxy")):
+            continue
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module:

@@ -5,6 +5,7 @@ Nothing here depends on installed extras, on time or on what was routed before.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,7 +23,7 @@ from headroom.tokens import count_tokens
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
 _SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE, _SURE_CODE = 0.9, 0.8, 0.6, 0.8
 _MAX_DEPTH = 4
-_TAG_LINES = 3
+_TAGS = re.compile(r"(?:<[a-z_-]+>(?:[^<\n]{0,80}</[a-z_-]+>)?\n){1,3}")  # each with its value or above the output
 _REST = 600  # characters of the rest of a cut-off JSON text that stay at `aggressive`
 
 
@@ -55,12 +56,12 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
 
 def _between_tags(text: str) -> list[Part]:
     """The parts of an output that an agent put between tags of its own, none where the text is no such thing."""
-    if text[:1] != "<":
+    begun = _TAGS.match(text)
+    if begun is None or text.startswith("<", begun.end()):
         return []
     parts = split_parts(text)
     outputs = [part for part in parts if not part.verbatim]
-    tags = parts[0].verbatim and parts[0].end <= _TAG_LINES and len(parts) <= 3
-    return parts if tags and len(outputs) == 1 else []
+    return parts if parts[0].verbatim and len(outputs) == 1 and len(parts) <= 3 else []
 
 
 def _answers_a_search(text: str, whole: Choice) -> bool:

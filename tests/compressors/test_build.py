@@ -68,6 +68,19 @@ def test_markers_and_lines_tile_the_text(text: str) -> None:
         assert sum(o.count for o in compressed.omissions) == len(lost)
 
 
+def test_a_report_repeats_another_only_where_all_its_lines_do() -> None:
+    def report(word: str) -> list[str]:
+        return [f"src/{word}.c:{i}:1: warning: unused variable '{word}{i}'" for i in range(20)]
+
+    around = [f"checking the {name} of all the modules again" for name in NAMES]
+    other = compress("\n".join([*around, *report("one"), *around, *report("two"), *around]))
+    same = compress("\n".join([*around, *report("one"), *around, *report("one"), *around]))
+    assert other is not None
+    assert same is not None
+    assert other.text.count("20 findings") == 2
+    assert same.text.count("20 findings") == 1
+
+
 @given(build_texts)
 def test_every_kind_keeps_an_exemplar(text: str) -> None:
     lines = text.split("\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import add
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ DEPTHS = st.lists(st.integers(0, 5), min_size=1, max_size=40)
 @given(PATHS, st.booleans())
 def test_a_tree_gives_its_paths_back(paths: list[str], in_order: bool) -> None:
     paths = [path for path in (sorted(paths) if in_order else paths) if is_plain(path)]
-    lines = to_tree([(path, "") for path in paths])
+    lines = to_tree(paths)
     assert lines is not None
     assert from_tree(lines) == paths
 
@@ -28,10 +30,11 @@ def test_a_tree_gives_its_paths_back(paths: list[str], in_order: bool) -> None:
 @settings(max_examples=200, deadline=None)
 @given(PATHS)
 def test_a_tree_keeps_the_other_cells(paths: list[str]) -> None:
-    rows = [(path, "" if i % 3 else f"|{i}/") for i, path in enumerate(p for p in paths if is_plain(p))]
-    lines = to_tree(rows, "|")
+    paths = list(filter(is_plain, paths))
+    rests = ["" if i % 3 else f"|{i}/" for i in range(len(paths))]
+    lines = to_tree(paths, rests, "|")
     assert lines is not None
-    assert from_tree(lines, "|") == [path + rest for path, rest in rows]
+    assert from_tree(lines, "|") == list(map(add, paths, rests))
 
 
 @settings(max_examples=200, deadline=None)

@@ -88,7 +88,7 @@ def test_a_target_only_tightens(text: str, query: str) -> None:
 
 FACTS = [
     f"In the year {1900 + i} the master of lock {i} reported {i * 7} barges, and it was said to be good for them all."
-    for i in range(24)
+    for i in range(60)
 ]
 CHUNKS = "\n\n".join(f"Source: part{i}.md (chunk {i})\n" + " ".join(FACTS[i * 3 : i * 3 + 5]) for i in range(7))
 
@@ -136,7 +136,7 @@ def test_of_many_passages_less_stays_of_each() -> None:
 
 def test_alarms_and_code_stay_at_balanced() -> None:
     code = "```sh\n" + "make install PREFIX=/opt\n" * 12 + "```"
-    text = " ".join(FACTS[:8]) + f"\n\nWarning: do not open both gates.\n\n{code}\n\n" + " ".join(FACTS[8:20])
+    text = " ".join(FACTS[:20]) + f"\n\nWarning: do not open both gates.\n\n{code}\n\n" + " ".join(FACTS[20:60])
     made = extract(text, Context())
     assert made is not None
     assert code in made.text
@@ -144,6 +144,13 @@ def test_alarms_and_code_stay_at_balanced() -> None:
     tight = extract(text, Context(Level.AGGRESSIVE))
     assert tight is not None
     assert re.search(r"make install PREFIX=/opt\n\[… 10 lines \(\d+–\d+\) …\]\n```", tight.text)
+
+
+def test_a_text_that_could_give_up_too_little_is_left_whole() -> None:
+    text = " ".join(FACTS[:9])
+    assert extracts([text], [""], Context()) != [None]
+    assert extract(text, Context()) is None
+    assert extract(" ".join(FACTS[:30]), Context()) is not None
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,14 @@ def test_a_large_result_keeps_every_word_every_file_and_exact_counts() -> None:
     assert "of 240 matches in 12 files shown" in form.text
 
 
+def test_a_group_that_is_left_out_whole_leaves_its_marker() -> None:
+    said = "    assert_equal(result, expected)"
+    lines = [f"src/module_{f % 12}.py:{f * 40 + n}:{said}" for f in range(36) for n in range(10)]
+    form = lossy("\n".join(lines), Level.AGGRESSIVE)
+    left_out = [int(count) for count in re.findall(r"\[… (\d+) of lines", form.text)]
+    assert sum(left_out) == sum(omission.count for omission in form.omissions)
+
+
 def test_the_question_keeps_its_line() -> None:
     place = "src/module_3.py:250:    "
     text = large().replace(f"{place}assert_equal(result", f"{place}assert_equal( result")

@@ -52,3 +52,13 @@ def test_parts_cover_all_lines_in_order(lines: list[str]) -> None:
     parts = split_parts("\n".join(lines))
     assert [p.start for p in parts] == [0, *(p.end for p in parts[:-1])]
     assert parts[-1].end == len("\n".join(lines).split("\n"))
+
+
+def test_reminder_that_is_never_closed_is_one_line() -> None:
+    text = f"{PROSE}\n<system-reminder>\n" + "more of it\n" * 400 + "</system-reminder> and so on"
+    assert pieces(text)[1] == ("<system-reminder>", True)
+
+
+def test_a_text_in_too_many_parts_is_one() -> None:
+    text = "\n---\n".join([PROSE] * 300)
+    assert split_parts(text) == [Part(0, text.count("\n") + 1)]

@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from headroom.formats.build.folding import render
 from headroom.formats.build.folds import fold
 from headroom.formats.build.outcomes import without_times
-from headroom.formats.build.signs import has_banner, is_built
-from headroom.interfaces import Sample
+from headroom.formats.build.signs import built_lines, has_banner, may_be_built
+from headroom.interfaces import Sample, paged
 from headroom.model import Compressed, Context, Level, Omission
-from headroom.text.terminal import Screen, resolve, without_styles
+from headroom.text.lines import unstyled
+from headroom.text.terminal import Screen, resolve
 from headroom.tokens import count_tokens
 
 _PROBED = 60
+_TIMED = re.compile(r"\n[\ufeff\[#]?\d")  # a line that may begin with a time
 _COMMAND = re.compile(
     r"\b(?:pytest|unittest|tox|nox|jest|vitest|mocha|make|cmake|ninja|cargo|go (?:test|build|vet)|mvn|gradlew?|npm|"
     r"pnpm|yarn|pip3?|apt(?:-get)?|docker(?: compose)? build|tsc|eslint|mypy|ruff|flake8|pylint|gcc|g\+\+|clang|bazel|"
@@ -29,15 +31,18 @@ class Build:
     content_type = "build"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        shown = [without_styles(line) for line in sample.lines] if "\x1b" in sample.text else sample.lines
-        probed = without_times(shown if len(shown) <= _PROBED else shown[::2])
-        lines = [line for line in probed if line and not line.isspace()]
+        shown = unstyled(sample)
+        probed = shown.lines if len(shown.lines) <= _PROBED else shown.lines[::2]
+        plain = without_times(probed) if _may_be_timed(shown) else probed
+        if plain is probed and not may_be_built(shown):
+            return 0.0
+        lines = [line for line in plain if line and not line.isspace()]
         if len(lines) < 4:
             return 0.0
-        hits = sum(map(is_built, lines))
+        hits = built_lines(paged(lines))
         share = hits / len(lines)
         hinted = _COMMAND.search(context.call.command) is not None
-        if share >= 0.3 or has_banner(shown):
+        if share >= 0.3 or has_banner(shown.page):
             return 0.92
         if hits >= 3 and (share >= 0.1 or hinted):
             return 0.8
@@ -67,6 +72,12 @@ class Build:
 
     def same(self, decoded: str, original: str) -> bool:
         return decoded == original
+
+
+def _may_be_timed(sample: Sample) -> bool:
+    """Whether most lines may begin with a time, or with a job, a step and a time."""
+    tabs = sample.page.count("\t")
+    return tabs > len(sample.filled) or (tabs > 0 and len(sample.lines) > _PROBED) or bool(_TIMED.search(sample.page))
 
 
 COMPRESSOR = Build()

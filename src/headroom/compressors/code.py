@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 from headroom.formats.code.hidden_names import hidden_names
 from headroom.formats.code.indent_outline import EXTENSIONS, declares, indent_outline
-from headroom.formats.code.languages import CodeLanguage, best_parse, by_name, by_path, error_count
+from headroom.formats.code.languages import CodeLanguage, by_name, by_path, error_count, parse
 from headroom.formats.code.outline import Fold, Function
 from headroom.formats.code.ranking import Wish, kept_whole
-from headroom.formats.code.signs import signs
-from headroom.formats.code.thinning import thinned
+from headroom.formats.code.signs import possible_signs, signs
+from headroom.formats.code.thinning import shown_lines, thinned
 from headroom.formats.code.tree_outline import tree_outline
 from headroom.interfaces import Sample
 from headroom.marker import omitted
@@ -43,6 +43,9 @@ class Code:
 
     def sniff(self, sample: Sample, context: Context) -> float:
         if sample.line_count < _MIN_LINES:
+            return 0.0
+        possible = possible_signs(sample)
+        if possible < _MIN_SIGNS and not (possible and _path(context)):
             return 0.0
         seen = signs(sample.lines)
         if seen.foreign * _MAX_FOREIGN > seen.lines:
@@ -92,7 +95,7 @@ def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Com
     query = parse_query(context.query)
     scores = query.scores(text, lines)
     found = None if language is None else tree_outline(lines, language, _wanted(scores))
-    folds, functions, language = found or (*indent_outline(lines), None)
+    folds, functions, language, clean = found or (*indent_outline(lines), None, False)
     named = frozenset(term for term, weight in query.terms if weight >= _NAMING_WEIGHT)
     whole = kept_whole(folds, functions, lines, Wish(scores, named, _budget(text, context)))
     chosen = [fold for fold in folds if fold.owner not in whole]
@@ -100,7 +103,7 @@ def _outlined(text: str, language: CodeLanguage | None, context: Context) -> Com
     read = context.level is Level.AGGRESSIVE and context.intent is Intent.READ
     if read and context.target is None:
         tight = _tightened(lines, chosen, functions, query)
-        chosen = tight if _parses_like(lines, tight, chosen, language) else chosen
+        chosen = tight if _parses_like(lines, tight, chosen, language, clean) else chosen
     if not chosen:
         return None
     gaps = [(fold.start, fold.end) for fold in chosen]
@@ -112,15 +115,22 @@ def _unnamed(folds: list[Fold]) -> list[list[str]]:
     return [[] for _ in folds]
 
 
-def _parses_like(lines: list[str], tight: list[Fold], safe: list[Fold], language: CodeLanguage | None) -> bool:
-    """Whether the tighter outline has no more syntax errors than the one that is safe by construction (R24)."""
+def _parses_like(
+    lines: list[str], tight: list[Fold], safe: list[Fold], language: CodeLanguage | None, clean: bool
+) -> bool:
+    """Whether the tighter outline has no more syntax errors than the safe one, which has none if the source is `clean`.
+
+    The safe one is so by construction (R24).
+    """
     if tight is safe or language is None:
         return True
-    errors = [
-        error_count(best_parse("\n".join(_rendered(lines, folds, _unnamed(folds), language)), language)[0])
-        for folds in (safe, tight)
-    ]
-    return errors[1] <= errors[0]
+    broken = _errors(lines, tight, language)
+    return not broken or (not clean and broken <= _errors(lines, safe, language))
+
+
+def _errors(lines: list[str], folds: list[Fold], language: CodeLanguage) -> int:
+    form = "\n".join(_rendered(lines, folds, _unnamed(folds), language))
+    return error_count(parse(form, language).root_node)
 
 
 def _tightened(lines: list[str], folds: list[Fold], functions: list[Function], query: Query) -> list[Fold]:
@@ -128,13 +138,14 @@ def _tightened(lines: list[str], folds: list[Fold], functions: list[Function], q
 
     Imports and the lines that begin declarations stay; what is left may not parse any more.
     """
-    shown = sum(len(line) + 1 for line in lines) - sum(len(line) + 1 for f in folds for line in lines[f.start : f.end])
-    budget = int(_SHOWN_CHARS + _SHOWN_SHARE * (shown - _SHOWN_CHARS))
-    if budget >= shown:
+    shown = shown_lines(lines, folds)
+    size = sum(len(lines[i]) + 1 for i in shown)
+    budget = int(_SHOWN_CHARS + _SHOWN_SHARE * (size - _SHOWN_CHARS))
+    if budget >= size:
         return folds
     declared = {function.start for function in functions}
-    declared.update(i for i, line in enumerate(lines) if declares(line) or _IMPORT.match(line))
-    return thinned(lines, folds, declared, query, budget)
+    declared.update(i for i in shown if declares(lines[i]) or _IMPORT.match(lines[i]))
+    return thinned(lines, folds, shown, declared, query, budget)
 
 
 def _wanted(scores: dict[int, float]) -> list[int]:

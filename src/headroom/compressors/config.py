@@ -22,7 +22,7 @@ class Config:
     content_type = "config"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return looks_like_config(sample.lines, sample.filled)
+        return looks_like_config(sample)
 
     def compress(self, text: str, context: Context) -> Iterator[Compressed]:
         if context.level is Level.LOSSLESS:

@@ -7,13 +7,13 @@ logs: every hash, author, date and subject stays; bodies and lists of changed fi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from headroom.formats.table import rowcode
 from headroom.formats.table.fitting import verified
-from headroom.formats.table.layout import Cells, Layout, Slot
-from headroom.formats.table.rowcode import Placed
+from headroom.formats.table.layout import Column, Layout, Slot
 from headroom.interfaces import Sample
 from headroom.marker import omitted
 from headroom.model import Compressed, Context, Level, Omission
@@ -28,6 +28,7 @@ _BLAME_SHORT = re.compile(r"(\^?[0-9a-f]{7,40})( +[^\s(]\S*)? +(\d+)\) ?(.*)", r
 _BLAME_SLOTS = ("commit", "file", "author", "date", "time", "zone", "line", "code")
 _SHORT_SLOTS = ("commit", "file", "line", "code")
 _COMMIT = re.compile(r"commit [0-9a-f]{7,40}\b.*")
+_SIGN = re.compile(r"\n(?:commit |\^?[0-9a-f]{7})")
 _FIELD = re.compile(r"(Author|AuthorDate|Commit|CommitDate|Date|Merge|Reflog|Reflog message):\s.*")
 _TOTAL = re.compile(r" \d+ files? changed")
 _WEIGHTY = re.compile(r"\bCVE-\d|BREAKING|[Tt]his reverts commit")
@@ -41,6 +42,8 @@ class GitHistory:
     content_type = "git_history"
 
     def sniff(self, sample: Sample, context: Context) -> float:
+        if not _SIGN.search(sample.page):
+            return 0.0
         lines = [line for line in sample.lines if line]
         if len(lines) < _MIN_LINES:
             return 0.0
@@ -77,7 +80,8 @@ class GitHistory:
     ) -> Iterator[Compressed]:
         """The log with bodies and file lists left out."""
         asked = {*parse_query(context.query).best(text, lines)}
-        coded = rowcode.encode([c.placed for c in commits], [_layout(commits)], parts=True)
+        kinds = [int(commit.usual) for commit in commits]
+        coded = rowcode.encode([commit.head for commit in commits], kinds, [_table(commits)], parts=True)
         if coded is None or len(coded) != len(commits) + 1:
             return
         out = [*lines[: commits[0].start], coded[0]]
@@ -116,41 +120,47 @@ def _gap(lines: Sequence[str], start: int, end: int, ranges: list[tuple[int, int
 
 @dataclass(slots=True)
 class _Commit:
-    """Lines `start` to `body` are what stands above the message's second line; `end` is exclusive."""
+    """Lines `start` to `body` are what stands above the message's second line, its `head`; `end` is exclusive.
+
+    `usual` says that the layout of most heads prints this one from its cells.
+    """
 
     start: int
     body: int
     end: int
-    placed: Placed
+    head: str
+    cells: tuple[str, ...]
     fields: tuple[str, ...]
+    usual: bool = False
 
 
 def _commits(lines: Sequence[str]) -> list[_Commit]:
-    """The commits of a log whose first lines have the same fields as most; the others stay part of the one before."""
+    """The commits of a log; those whose first lines have the same fields as most are `usual`."""
     starts = [i for i, line in enumerate(lines) if line.startswith("commit ") and _COMMIT.fullmatch(line)]
     out: list[_Commit] = []
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=False):
         at = start + 1
         while at < end and _FIELD.fullmatch(lines[at]):
             at += 1
-        names = tuple(line.partition(":")[0] for line in lines[start + 1 : at])
+        names = tuple([line.partition(":")[0] for line in lines[start + 1 : at]])
         body = at + 2 if at + 1 < end and lines[at] == "" and lines[at + 1].startswith("    ") else at
         values = [lines[start][7:], *(line.partition(":")[2].lstrip(" ") for line in lines[start + 1 : at])]
         subject = (lines[at + 1][4:],) if body == at + 2 else ()
-        out.append(_Commit(start, body, end, Placed("\n".join(lines[start:body]), 0, (*values, *subject)), names))
-    usual = max({c.fields for c in out}, key=lambda f: (sum(c.fields == f for c in out), f)) if out else ()
+        out.append(_Commit(start, body, end, "\n".join(lines[start:body]), (*values, *subject), names))
+    counts = Counter([commit.fields for commit in out])
+    usual = max(counts, key=lambda fields: (counts[fields], fields), default=())
     layout = _layout_for(usual)
-    printed = layout.printer()
-    for commit in out:
-        cells = commit.placed.cells
-        if commit.fields != usual or len(cells) != len(layout.names) or printed(cells) != commit.placed.text:
-            commit.placed = Placed(commit.placed.text)
+    alike = [c for c in out if c.fields == usual and len(c.cells) == len(layout.names)]
+    printed = layout.printed(list(zip(*[c.cells for c in alike], strict=True))) if alike else ()
+    for commit, head in zip(alike, printed, strict=True):
+        commit.usual = commit.head == head
     return out
 
 
-def _layout(commits: Sequence[_Commit]) -> Layout:
-    fields = [c.fields for c in commits if c.placed.form == 0]
-    return _layout_for(fields[0] if fields else ())
+def _table(commits: Sequence[_Commit]) -> tuple[Layout, list[Column]]:
+    usual = [commit for commit in commits if commit.usual]
+    layout = _layout_for(usual[0].fields if usual else ())
+    return layout, list(zip(*[commit.cells for commit in usual], strict=True))
 
 
 def _layout_for(fields: tuple[str, ...]) -> Layout:
@@ -162,40 +172,61 @@ def _layout_for(fields: tuple[str, ...]) -> Layout:
 
 def _log(lines: Sequence[str], commits: Sequence[_Commit]) -> list[str] | None:
     """The log with each commit's first lines as one row."""
-    units: list[Placed] = []
+    units: list[str] = []
+    kinds: list[int] = []
     for commit in commits:
-        units.append(commit.placed)
-        units += [Placed(line) for line in lines[commit.body : commit.end]]
-    coded = rowcode.encode(units, [_layout(commits)])
+        below = lines[commit.body : commit.end]
+        units += (commit.head, *below)
+        kinds += (int(commit.usual), *[0] * len(below))
+    coded = rowcode.encode(units, kinds, [_table(commits)])
     return [*lines[: commits[0].start], *coded] if coded else None
 
 
 def _blame(lines: Sequence[str]) -> list[str] | None:
     """Blame as rows, or None where the text is no blame."""
     end = len(lines) - (lines[-1] == "")
+    body = lines[:end]
     for pattern, names in ((_BLAME, _BLAME_SLOTS), (_BLAME_SHORT, _SHORT_SLOTS)):
-        matches = [pattern.fullmatch(line) for line in lines[:end]]
-        if end < _MIN_LINES or sum(m is not None for m in matches) < _MIN_SHARE * end:
+        found = _mostly(pattern, body)
+        if end < _MIN_LINES or not found:
             continue
-        rows: list[Cells | None] = [tuple(x or "" for x in m.groups()) if m else None for m in matches]
-        found = [m for m in matches if m]
-        number = names.index("line")
-        digits = max(m.end(number + 1) - max(m.end(number), m.end(number - 1)) - 1 for m in found)
-        slots = [Slot(name) for name in names]
-        literals = ["", "", " (", " ", " ", " ", " ", ") ", ""] if len(names) == 8 else ["", "", " ", ") ", ""]
-        slots[number] = Slot("line", ">", digits)
-        if len(names) == 8:
-            slots[2] = Slot("author", "<", max(m.start(4) - m.start(3) - 1 for m in found))
-        fits = [verified(Layout(tuple(literals), tuple(slots), cut), rows, lines[:end]) for cut in (False, True)]
+        matches = [match for match in found if match]
+        hits = bytearray([match is not None for match in found])
+        columns = list(zip(*[m.groups("") for m in matches], strict=True))
+        literals, slots = _blame_slots(matches, names)
+        layouts = [Layout(literals, slots, cut) for cut in (False, True)]
+        fits = [verified(layout, hits, columns, body) for layout in layouts]
         fit = max(fits, key=lambda f: f.covered)
         if fit.covered < _MIN_SHARE * end:
             continue
-        units = [
-            Placed(line) if row is None else Placed(line, 0, row) for line, row in zip(lines, fit.rows, strict=False)
-        ]
-        coded = rowcode.encode(units, [fit.layout], counter="line")
+        coded = rowcode.encode(body, fit.hits, [(fit.layout, fit.columns)], counter="line")
         return [*coded, *lines[end:]] if coded else None
     return None
+
+
+def _mostly(pattern: re.Pattern[str], lines: Sequence[str]) -> list[re.Match[str] | None]:
+    """The pattern's match of each line, or nothing where too many lines have none."""
+    others, most = 0, len(lines) - _MIN_SHARE * len(lines)
+    out: list[re.Match[str] | None] = []
+    for line in lines:
+        match = pattern.fullmatch(line)
+        others += match is None
+        if others > most:
+            return []
+        out.append(match)
+    return out
+
+
+def _blame_slots(found: Sequence[re.Match[str]], names: Sequence[str]) -> tuple[tuple[str, ...], tuple[Slot, ...]]:
+    """The text between the cells of blame and their slots, the author and the number as wide as they are printed."""
+    slots = [Slot(name) for name in names]
+    number = names.index("line")
+    digits = max([m.end(number + 1) - max(m.end(number), m.end(number - 1)) - 1 for m in found])
+    slots[number] = Slot("line", ">", digits)
+    if names is _SHORT_SLOTS:
+        return ("", "", " ", ") ", ""), tuple(slots)
+    slots[2] = Slot("author", "<", max([m.start(4) - m.start(3) - 1 for m in found]))
+    return ("", "", " (", " ", " ", " ", " ", ") ", ""), tuple(slots)
 
 
 def _blamed(lines: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from headroom.formats.html.blocks import Block, Page, link_pieces, with_links, without_pieces
+from headroom.formats.html.blocks import Block, Page, link_pieces, with_links, without_links, without_pieces
 from headroom.formats.html.page import PageError, parse_page
 from headroom.interfaces import Sample
 from headroom.marker import omitted, plural
@@ -43,11 +43,10 @@ class Html:
         head = sample.text[:4000]
         if _PAGE_START.match(head):
             return 0.95
-        text = "\n".join(sample.lines)
-        if text.count("<") < 20:
+        if sample.page.count("<") < 20:
             return 0.0
-        tags = _TAG.findall(text)
-        return 0.8 if len(tags) >= 20 and sum(map(len, tags)) >= 0.3 * len(text.strip()) else 0.0
+        tags = _TAG.findall(sample.page)
+        return 0.8 if len(tags) >= 20 and sum(map(len, tags)) >= 0.3 * len(sample.page.strip()) else 0.0
 
     def compress(self, text: str, context: Context) -> Iterator[Compressed]:
         if context.level is Level.LOSSLESS or "<" not in text:
@@ -75,12 +74,15 @@ class _Rendering:
 
     def candidate(self, name: str) -> Compressed:
         page = self.page
-        plain = [with_links(b.text, page.addresses, frozenset()) for b in page.blocks]
+        plain = [without_links(b.text) for b in page.blocks]
         self._cut_crowds(plain)
         asked = _asked(self.query, plain)
         keep = self._kept(plain, asked)
         shown = self._addresses(keep, asked)
-        texts = [with_links(b.text, page.addresses, shown) for b in page.blocks]
+        texts = [
+            bare if shown.isdisjoint(b.links) else with_links(b.text, page.addresses, shown)
+            for b, bare in zip(page.blocks, plain, strict=True)
+        ]
         body = self._body(texts, keep)
         data = self._data(sum(b.size for b in page.blocks))
         return Compressed("\n".join([*self._head(shown), *body, *data]), name, False, tuple(self.omissions))
@@ -92,10 +94,10 @@ class _Rendering:
             # Links with a line each are a list, and on an index page they are its matter.
             if len(b.links) > _MASS and b.linked * 2 >= b.size and b.text.count("\n") * 2 < len(b.links):
                 pieces = link_pieces(b.text)
-                kept = _asked(self.query, [with_links(piece, [], frozenset()) for piece in pieces])
+                kept = _asked(self.query, list(map(without_links, pieces)))
                 kept |= {*range(_MASS // 3), *range(len(pieces) - _CROWD, len(pieces))}
                 b.text, count = without_pieces(pieces, kept)
-                plain[i] = with_links(b.text, [], frozenset())
+                plain[i] = without_links(b.text)
                 cut += count
         if cut:
             self.omissions.append(Omission("links in an enumeration", cut, "items"))

@@ -24,7 +24,7 @@ from headroom.text.selection import render
 _TREE_HEADER = re.compile(r"^\[tree: the next (\d+) lines", re.MULTILINE)
 _MIN_FACTORED = 80
 _MIN_DRAWN, _MIN_NAMES = 6, 12
-_LONG, _MIN_GAP, _DEEPEST = 200, 4, 1_000
+_LONG, _MIN_GAP = 200, 4
 
 
 class Listing:
@@ -34,7 +34,7 @@ class Listing:
     content_type = "listing"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        return 0.0 if reads_source(context) else sure_listing(sample.lines, sample.filled)
+        return 0.0 if reads_source(context) else sure_listing(sample)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if rowcode.START in text or drawing.START in text:
@@ -89,7 +89,7 @@ def _drawn(lines: Sequence[str]) -> Iterator[str]:
     """The lines with each drawn tree indented; nothing where there is none."""
     at = start = 0
     for i in range(len(lines) + 1):
-        if i < len(lines) and " " in lines[i] and drawing.DRAWN.match(lines[i], 0, _DEEPEST):
+        if i < len(lines) and drawing.is_drawn(lines[i]):
             continue
         if i - start >= _MIN_DRAWN and (rows := drawing.encode(lines[start:i])):
             yield from lines[at:start]

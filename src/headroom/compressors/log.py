@@ -28,6 +28,10 @@ _EXTRA_SHARE = {Level.BALANCED: 0.03, Level.AGGRESSIVE: 0.01}
 _CHARS_PER_TOKEN = 3
 _PROBES, _SNIFFED, _TIMED_BUILD = 6, 40, 0.6
 _SMALL, _SMALL_GAIN, _GAIN, _MOST_SHAPES = 40, 0.7, 0.92, 60_000
+_LEGEND = (
+    "Each kind's first line is shown; the marker below it counts the others, says between which lines they stand "
+    "and what values all of them have (a–b at T: the largest came at T)]"
+)
 
 
 @dataclass(slots=True)
@@ -65,7 +69,8 @@ class LogCompressor:
         lines = sample.filled
         if len(lines) < 4 or heads_table(lines[0]):
             return 0.0
-        if not any(map(log_header.looks_logged, (*lines[:3], *lines[3 :: max(1, len(lines) // _PROBES)]))):
+        probes = (*lines[:3], *lines[3 :: max(1, len(lines) // _PROBES)])
+        if not log_header.may_be_logged(probes) or not any(map(log_header.looks_logged, probes)):
             return 0.0
         lines = lines[:: 1 + len(lines) // _SNIFFED]
         logged = [log_header.looks_logged(line) for line in lines]
@@ -85,10 +90,12 @@ class LogCompressor:
         log = _parse(text)
         if log is None:
             return
+        limit = (_SMALL_GAIN if len(log.lines) < _SMALL else _GAIN) * len(text)
+        if _least_shown(log) >= limit:
+            return
         keep = _select(log, text, context)
         out, cut = _render(log, sorted(keep))
-        limit = _SMALL_GAIN if len(log.lines) < _SMALL else _GAIN
-        if sum(map(len, out)) + len(out) < limit * len(text):
+        if sum(map(len, out)) + len(out) < limit:
             yield Compressed("\n".join(out), self.name, False, _loss(log, keep, cut))
 
     def decode(self, text: str) -> str:
@@ -179,6 +186,12 @@ def _kinds(
         indices = sorted(chain.from_iterable(chain.from_iterable(members[n] for n in own)))
         found.append(_Kind(headers[own[0]], [Variant(keyed[g][1], members[places[g]]) for g in group], indices))
     return sorted(found, key=lambda kind: kind.indices[0])
+
+
+def _least_shown(log: _Log) -> int:
+    """The characters of what every selection shows: the legend, and the first line of each kind."""
+    firsts = [min(len(log.lines[kind.indices[0]]), _LINE_HEAD) + 1 for kind in log.kinds]
+    return len(_LEGEND) + sum(firsts)
 
 
 def _select(log: _Log, text: str, context: Context) -> set[int]:
@@ -274,10 +287,7 @@ def _head(log: _Log) -> str:
             facts.append(f"longest pause {duration(times.gap[0])} until {_clock(log, times.gap[1])}")
         if times.burst:
             facts.append(f"busiest minute {times.burst[0]} lines from {_clock(log, times.burst[1])}")
-    return (
-        f"[{'; '.join(facts)}. Each kind's first line is shown; the marker below it counts the others, says between "
-        "which lines they stand and what values all of them have (a–b at T: the largest came at T)]"
-    )
+    return f"[{'; '.join(facts)}. {_LEGEND}"
 
 
 def _clock(log: _Log, i: int) -> str:

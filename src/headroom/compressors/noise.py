@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice
+from operator import eq
 
 from headroom.formats.build.folding import KEPT, Plan, Why, render, short
 from headroom.formats.build.progress import progress_runs, shows_progress
@@ -17,7 +18,7 @@ from headroom.text.repeats import adjacent_repeats, fold_repeats, repeated_block
 from headroom.text.terminal import has_controls, resolve
 
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{160}")
-_BASE64_LINE = re.compile(r"[A-Za-z0-9+/]{60,120}={0,2}\r?$")
+_BASE64_LINES = re.compile(r"\n[A-Za-z0-9+/]{60,120}={0,2}\r?$", re.MULTILINE)
 _LONG, _WIDE = 2_000, 400
 _TELLING, _MANY, _DISTINCT_SHARE, _LONG_BLOCK = 12, 20, 0.75, 8
 
@@ -33,13 +34,13 @@ class Noise:
         if sample.text[:200].lstrip()[:1] in ("{", "[", "<"):
             return 0.0
         wide = [line for line in lines if len(line) >= _WIDE]
-        if any(_ENCODED.search(line) for line in wide) or _longest(sample) >= _LONG:
+        if (wide and any(map(_ENCODED.search, wide))) or _longest(sample) >= _LONG:
             return 0.6
-        if sum(1 for line in lines if _BASE64_LINE.match(line)) >= 5 or has_controls("\n".join(lines)):
+        if len(_BASE64_LINES.findall(sample.page)) >= 5 or has_controls(sample.page):
             return 0.6
-        if shows_progress(lines):
+        if "%" in sample.page and shows_progress(lines):
             return 0.6
-        same = sum(1 for a, b in pairwise(lines) if a == b)
+        same = sum(map(eq, lines, islice(lines, 1, None)))
         return 0.55 if (same >= 3 and len(lines) >= 8) or _repeats_itself(lines) else 0.0
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
@@ -104,6 +105,8 @@ class Noise:
 
 def _repeats_itself(lines: Sequence[str]) -> bool:
     """Whether many of the lines stand there more than once, in long blocks."""
+    if len(lines) < _MANY or len(set(lines)) > len(lines) - _MANY * (1 - _DISTINCT_SHARE):
+        return False
     telling = [line for line in lines if len(line) >= _TELLING]
     if len(telling) < _MANY or len(set(telling)) > len(telling) * _DISTINCT_SHARE:
         return False

@@ -25,19 +25,19 @@ class Numbered:
     content_type = "numbered"
 
     def sniff(self, sample: Sample, context: Context) -> float:
-        if _ASKED_FOR.search(context.call.command):
-            return 0.0
-        runs = runs_of(sample.text) if sample.line_count == len(sample.lines) else numbered_runs(sample.lines)
+        whole = sample.line_count == len(sample.lines)
+        runs = runs_of(sample.text) if whole else numbered_runs("\n".join(sample.lines))
         covered = sum(run.end - run.start for run in runs)
-        return 0.9 if covered * 3 >= len(sample.lines) and covered >= _MIN_LINES else 0.0
+        if covered * 3 < len(sample.lines) or covered < _MIN_LINES:
+            return 0.0
+        return 0.0 if _ASKED_FOR.search(context.call.command) else 0.9
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
-        lines = split_lines(text)
         runs = [run for run in runs_of(text) if run.end - run.start >= _MIN_LINES]
         if runs and not _HEADER.match(text):
             every = _EVERY[context.level]
-            out = _thin(lines, runs, every)
-            if _restore(out, every) == lines:
+            out = _thin(split_lines(text), runs, every)
+            if _shown(out, every) == runs:  # exactly those numbers come back
                 header = f"[line numbers: first and every {every}th]"
                 yield Compressed("\n".join([header, *out]), self.name, lossless=True)
 
@@ -53,30 +53,43 @@ class Numbered:
 def _thin(lines: list[str], runs: list[Run], every: int) -> list[str]:
     out = list(lines)
     for run in runs:
-        for i in range(run.start + 1, run.end):
-            if (run.number + i - run.start) % every and i != run.end - 1:
-                out[i] = lines[i][run.indent(i) :]
+        out[run.start : run.end] = run.bare(lines)
+        for i in _numbered(run, every):
+            out[i] = lines[i]
     return out
 
 
 def _restore(lines: list[str], every: int) -> list[str]:
     """Puts the prefixes back: between two shown numbers of one format as far apart as their difference."""
     out = list(lines)
-    i = 0
-    while i < len(lines):
-        run = _shown(lines, i, every)
-        if run is None:
-            i += 1
-            continue
-        for k in range(run.start + 1, run.end):
-            if (run.number + k - run.start) % every and k != run.end - 1:
-                out[k] = run.prefix(k) + lines[k]
-        i = run.end
+    for run in _shown(lines, every):
+        for i in range(run.start, run.end):
+            out[i] = run.prefix(i) + lines[i]
+        for i in _numbered(run, every):
+            out[i] = lines[i]
     return out
 
 
-def _shown(lines: list[str], start: int, every: int) -> Run | None:
-    """The thinned run that begins at a line, found by the numbers that are still shown; None where there is none."""
+def _numbered(run: Run, every: int) -> list[int]:
+    """The lines of a thinned run that show their numbers: the first, the last, and those that `every` divides."""
+    first = run.start + -run.number % every
+    return [run.start, *range(first, run.end, every), run.end - 1]
+
+
+def _shown(lines: list[str], every: int) -> list[Run]:
+    """The thinned runs, found by the numbers that are still shown."""
+    runs: list[Run] = []
+    i = 0
+    while i < len(lines):
+        run = _shown_from(lines, i, every)
+        if run:
+            runs.append(run)
+        i = run.end if run else i + 1
+    return runs
+
+
+def _shown_from(lines: list[str], start: int, every: int) -> Run | None:
+    """The thinned run that begins at a line; None where there is none."""
     for first in prefixes(lines[start]):
         run = Run(start, start + 1, first.number, first.width, first.separator)
         if start + 1 < len(lines) and (run.number + 1) % every and lines[start + 1].startswith(run.prefix(start + 1)):

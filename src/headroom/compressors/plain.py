@@ -5,7 +5,7 @@ What the question asks for, failures, beginning and end stay, and one line of ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from headroom.formats.build.outcomes import failure_lines, trouble_words, troubled
 from headroom.formats.code.hidden_names import hidden_names
@@ -14,8 +14,8 @@ from headroom.marker import omitted
 from headroom.model import Compressed, Context, Level, Omission
 from headroom.text.gaps import Gap, gaps_between, with_markers
 from headroom.text.lines import split_lines
-from headroom.text.query import Query, parse_query
-from headroom.text.selection import Segment, select
+from headroom.text.query import best_of, parse_query
+from headroom.text.selection import select
 from headroom.text.telling import told_by
 from headroom.tokens import count_tokens
 
@@ -50,10 +50,9 @@ class Plain:
         if len(lines) < _MIN_LINES or budget >= len(text):
             return
         query = parse_query(context.query)
-        floor = _floor(text, lines, query)
-        scores = told_by(text, lines, query)
-        segments = [Segment(i, i + 1, score, i in floor) for i, score in enumerate(scores)]
-        gaps = gaps_between(lines, select(segments, [len(line) + 1 for line in lines], budget))
+        asked = query.scores(text, lines)
+        floor = _floor(text, lines, best_of(asked, limit=_MOST_ASKED))
+        gaps = gaps_between(lines, select(told_by(lines, asked), floor, [len(line) + 1 for line in lines], budget))
         if gaps:
             names = hidden_names(lines, gaps, [term for term, _ in query.terms])
             ranges = tuple((start + 1, end) for start, end in gaps)
@@ -79,10 +78,10 @@ def _budget(text: str, context: Context) -> int:
     return min(usual, context.target * len(text) // max(count_tokens(text), 1))
 
 
-def _floor(text: str, lines: Sequence[str], query: Query) -> set[int]:
+def _floor(text: str, lines: Sequence[str], asked: Iterable[int]) -> set[int]:
     """Both ends, what the question asks for most, failures, and other trouble where not every line speaks of it."""
     last = len(lines)
-    floor = {*range(_HEAD), *range(last - _TAIL, last), *query.best(text, list(lines), limit=_MOST_ASKED)}
+    floor = {*range(_HEAD), *range(last - _TAIL, last), *asked}
     floor.update(i for i, failed in enumerate(failure_lines(text, lines)) if failed)
     trouble = [i for i, said in enumerate(troubled(lines, trouble_words())) if said]
     return floor.union(trouble) if len(trouble) <= last * _TROUBLE_SHARE else floor

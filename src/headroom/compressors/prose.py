@@ -18,6 +18,8 @@ from headroom.model import Compressed, Context, Intent, Level
 from headroom.tokens import count_tokens
 
 _MIN_CHARS = 320
+# An extract that can't leave out as much is no tenth smaller with its closing line, and would lose the contest.
+_LEAST_SHARE, _LEAST = 0.1, 80
 _DOCUMENT = re.compile(r"\.(?:md|mdx|markdown|rst|txt|text|adoc|org|tex|pdf|docx?|odt|rtf|epub)\b", re.IGNORECASE)
 
 
@@ -41,7 +43,8 @@ class Prose:
         if short is not text:
             yield Compressed(short, self.name, lossless=True)
         share = None if context.target is None else context.target / max(count_tokens(text), 1)
-        (extract,) = extracts([text], [""], context, share)
+        least = 0.0 if context.level is Level.AGGRESSIVE else _LEAST_SHARE * len(short) + _LEAST
+        (extract,) = extracts([text], [""], context, share, least=least)
         if extract is not None:
             yield Compressed(extract.text, self.name, False, extract.omissions)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from headroom.formats.table import rowcode
-from headroom.formats.table.records import forms_of, split_records
+from headroom.formats.table.records import Keys, forms_of, split_records
 from headroom.formats.table.signs import reads_source, sure_records
 from headroom.interfaces import Sample
 from headroom.model import Compressed, Context
@@ -29,11 +29,12 @@ class Records:
             return
         lines = split_lines(text)
         end = len(lines) - (lines[-1] == "")  # the final newline is part of no record
-        records = split_records(lines[:end])
+        keys = Keys()
+        records = split_records(lines[:end], keys)
         if not records:
             return
-        placed, layouts = forms_of(lines, records)
-        coded = rowcode.encode(placed, layouts) if layouts else None
+        found = forms_of(lines, records, keys)
+        coded = rowcode.encode(found.units, found.kinds, found.tables) if found.tables else None
         if coded is not None:
             yield Compressed("\n".join((*lines[: records[0][0]], *coded, *lines[end:])), self.name, lossless=True)
 

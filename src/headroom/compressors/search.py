@@ -68,7 +68,7 @@ class Search:
         if whole is not None:
             yield Compressed(whole, self.name, lossless=True)
         if selected:
-            written, omissions = _select(hits, asked, context)
+            written, omissions = _select(hits, asked, context, selected)
             if omissions:
                 yield Compressed(_ended(written, text), self.name, False, omissions)
 
@@ -87,7 +87,8 @@ class Search:
         records = parse_ripgrep_json(lines)
         if context.level is Level.LOSSLESS or not records.shown:
             return
-        written, omissions = _select(records.hits, _asked(text, lines, context), context, "from rg --json")
+        asked, selected = _asked(text, lines, context), selects(records.hits, context)
+        written, omissions = _select(records.hits, asked, context, selected, "from rg --json")
         frames = ranges_of(index + 1 for index in records.frames)
         left_out = [Omission(_FIELDS, len(records.shown), "items", ranges_of(index + 1 for index in records.shown))]
         if frames:
@@ -108,20 +109,23 @@ def _asked(text: str, lines: list[str], context: Context) -> frozenset[int]:
     return frozenset(parse_query(context.query).best(text, lines))
 
 
-def _select(hits: Hits, asked: frozenset[int], context: Context, origin: str = "") -> tuple[str, tuple[Omission, ...]]:
-    """The grouped form of what stays of a large result (all of a small one), and the loss report."""
+def _select(
+    hits: Hits, asked: frozenset[int], context: Context, selected: bool, origin: str = ""
+) -> tuple[str, tuple[Omission, ...]]:
+    """The grouped form of what stays of a result (all of it unless `selected`), and the loss report."""
     notes = [origin] if origin else []
     markers: dict[int, str] = {}
     omissions: tuple[Omission, ...] = ()
-    if selects(hits, context):
+    if selected:
         chosen = choose(hits, asked, context)
+        hits.keep(chosen.stay)
         markers, omissions = chosen.markers, chosen.omissions
         if omissions:
             notes.append(f"{chosen.shown} of {chosen.matches} matches in {chosen.files} files shown")
             notes.append("similar = all its words stand in a shown match")
     paragraphs, folded = hits_form.write(hits, markers)
     written = "\n\n".join(paragraphs)
-    if any(len(hit[3]) > _LONG for group in hits.groups for hit in group.hits):
+    if max(map(len, hits.rows), default=0) > _LONG:
         cut_lines, cuts = cut_encoded(written.split("\n"), parse_query(context.query))
         written = "\n".join(cut_lines)
         omissions += tuple(replace(cut, ranges=()) for cut in cuts)

@@ -23,6 +23,7 @@ _TAIL = 400
 _ESCAPED_LINES = 8  # line breaks in strings from which a string may be a text that stands by itself
 _ARRAYS = 0.01  # a text with more brackets than this is one of coordinates
 _TIGHTEST, _CHARACTERS = 0.1, 3  # the least share of the usual limits; characters that a token has at least
+_WORTH = 0.075  # of the characters; where less can go, the form can't lose a tenth of its tokens and win
 _SMALL = 3000  # characters; in a longer document the compact form's header is paid for by the quotes it saves
 
 
@@ -43,41 +44,9 @@ class SmartCrusher:
 
     def compress(self, text: str, context: Context) -> Iterator[Compressed]:
         """The document in its compact form, minified where that may be shorter, and shortened where that says less."""
-        if len(text) < _MIN_SIZE:
-            return
-        lift = text.count("\\n") >= _ESCAPED_LINES
-        try:
-            value, lines = read_any(text)
-            if text.count("[") > _ARRAYS * len(text):
-                value = packed(value)
-            document = Document(value, lines, lift)
-            compact = document.text()
-        except ValueError:
-            return
-        if len(compact) < len(text):
-            yield Compressed(compact, self.name, lossless=True)
-        if len(compact) < _SMALL:
-            small = minified_document(value, lines)
-            if len(small) < len(text):
-                yield Compressed(small, self.name, lossless=True)
-        if context.level is not Level.LOSSLESS:
-            yield from self._shortened(value, document, context)
-
-    def _shortened(self, value: Any, document: Document, context: Context) -> Iterator[Compressed]:
-        tight, target = 1.0, context.target
-        while True:
-            shortener = Shortener(context, context.path, tight)
-            short = shortener.document(value, None if tight == 1.0 else tight)
-            if short is value and not shortener.too_long(document.longest):
-                return
-            form = document if short is value else Document(short, document.lines, like=document)
-            text = form.text(shortener.rows, whole=False)
-            if not shortener.omissions:
-                return
-            if target is None or tight < _TIGHTEST or len(text) < target * _CHARACTERS:
-                break
-            tight *= max(_TIGHTEST, min(0.5, target * _CHARACTERS / len(text)))
-        yield Compressed(text, self.name, lossless=False, omissions=shortener.omissions)
+        if len(text) >= _MIN_SIZE:
+            # All forms are made before the first is weighed: what was read takes many times the room of the text.
+            yield from _forms(text, context)
 
     def decode(self, text: str) -> str:
         """The JSON behind one of this compressor's lossless forms, minified."""
@@ -89,6 +58,45 @@ class SmartCrusher:
     def same(self, decoded: str, original: str) -> bool:
         """Whether two texts hold the same documents: keys in order, duplicates, numbers as written, strings."""
         return minified_document(*read_any(decoded)) == minified_document(*read_any(as_json(original) or original))
+
+
+def _forms(text: str, context: Context) -> list[Compressed]:
+    lift = "\\" in text and text.count("\\n") >= _ESCAPED_LINES
+    try:
+        value, lines = read_any(text)
+        if text.count("[") > _ARRAYS * len(text):
+            value = packed(value)
+        document = Document(value, lines, lift)
+        compact = document.text()
+    except ValueError:
+        return []
+    lossless = [compact]
+    if len(compact) < _SMALL:
+        lossless.append(minified_document(value, lines))
+    forms = [Compressed(form, SmartCrusher.name, lossless=True) for form in lossless if len(form) < len(text)]
+    if context.level is not Level.LOSSLESS:
+        forms += _shortened(value, document, len(compact), context)
+    return forms
+
+
+def _shortened(value: Any, document: Document, size: int, context: Context) -> list[Compressed]:
+    """The document, `size` characters long in its compact form, without what it can do without."""
+    tight, target = 1.0, context.target
+    while True:
+        shortener = Shortener(context, context.path, tight)
+        short = shortener.document(value, document.seen.reach, None if tight == 1.0 else tight)
+        if not shortener.too_long(document.longest):
+            # What lifts nothing may get shorter by the tables that lists get below, not only by what is left out.
+            little = document.lift and target is None and shortener.saved < size * _WORTH
+            if short is value or little:
+                return []
+        form = document if short is value else Document(short, document.lines, like=document)
+        text = form.text(shortener)
+        if not text:
+            return []
+        if target is None or tight < _TIGHTEST or len(text) < target * _CHARACTERS:
+            return [Compressed(text, SmartCrusher.name, lossless=False, omissions=shortener.omissions)]
+        tight *= max(_TIGHTEST, min(0.5, target * _CHARACTERS / len(text)))
 
 
 COMPRESSOR = SmartCrusher()

@@ -7,12 +7,13 @@ set with texts in its cells every record, with less in its long cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import compress
 
 from headroom.formats.table import csv_extracts, csv_texts, rowcode
 from headroom.formats.table.csv_texts import TextTable
 from headroom.formats.table.delimited import delimited
-from headroom.formats.table.layout import spread
 from headroom.formats.table.regions import Region, coded, regions
 from headroom.formats.table.series import ColumnFacts, facts, is_series, telling_rows
 from headroom.formats.table.signs import reads_source, sure_table
@@ -30,6 +31,7 @@ _WHOLE_TEXTS = 12_000  # what a model looks up in many texts is in few of them
 _SURE_TEXTS = 0.95
 _MIN_ROWS = 200
 _PROBE = 400
+_SLICES, _SLICE, _UNSURE = 8, 2_000, 0.25
 # A row that the question surely means is there to be quoted: so many, of at least this share of the best score.
 _QUOTED, _QUOTED_SHARE = 3, 0.9
 
@@ -43,7 +45,7 @@ class Table:
     def sniff(self, sample: Sample, context: Context) -> float:
         if reads_source(context):
             return 0.0
-        return _SURE_TEXTS if csv_texts.holds_texts(sample.text) else sure_table(sample.filled)
+        return _SURE_TEXTS if csv_texts.holds_texts(sample.text) else sure_table(sample)
 
     def compress(self, text: str, context: Context) -> Iterable[Compressed]:
         if rowcode.START in text or csv_texts.START in text:
@@ -60,7 +62,8 @@ class Table:
             if selected is not None:
                 yield selected
                 return
-        body = list(_coded(lines, found, parse_query(context.query).best(text, lines, _QUOTED_SHARE, _QUOTED)))
+        asked = cache(lambda: parse_query(context.query).best(text, lines, _QUOTED_SHARE, _QUOTED))
+        body = list(_coded(lines, found, asked))
         if body:
             yield Compressed("\n".join(body), self.name, lossless=True)
 
@@ -70,7 +73,7 @@ class Table:
         tight = context.level is Level.AGGRESSIVE or context.target is not None
         whole = _WHOLE_TOKENS if context.intent is Intent.READ else _WHOLE_TEXTS
         limit = _AGGRESSIVE_TOKENS if tight else whole
-        if context.level is not Level.LOSSLESS and count_tokens(text) > limit:
+        if context.level is not Level.LOSSLESS and _is_longer(text, limit):
             records, lost = csv_extracts.shortened(table, context)
             if lost:
                 form = csv_texts.coded(table, records, whole=False)
@@ -80,7 +83,7 @@ class Table:
         """The text with its long tables sampled, or None where none is long enough: lossless is best then."""
         limit = _AGGRESSIVE_TOKENS if context.level is Level.AGGRESSIVE or context.target is not None else _WHOLE_TOKENS
         long = [r for r in found if r.end - r.start >= _MIN_ROWS]
-        if not long or count_tokens(text) <= limit:
+        if not long or not _is_longer(text, limit):
             return None
         asked = {*parse_query(context.query).best(text, lines)}
         said: dict[int, str] = {}
@@ -108,11 +111,25 @@ class Table:
         return decoded == original
 
 
-def _coded(lines: Sequence[str], found: Sequence[Region], asked: Sequence[int]) -> Iterator[str]:
+def _is_longer(text: str, limit: int) -> bool:
+    """Whether a text holds more tokens than `limit`; where slices of it tell that clearly, no more of it is counted."""
+    if len(text) <= limit:
+        return False
+    starts = range(0, len(text), -(-len(text) // _SLICES))
+    slices = "".join([text[at : at + _SLICE] for at in starts])
+    likely = count_tokens(slices) * len(text) / len(slices)
+    if abs(likely / limit - 1) > _UNSURE:
+        return likely > limit
+    return count_tokens(text) > limit
+
+
+def _coded(lines: Sequence[str], found: Sequence[Region], asked: Callable[[], Sequence[int]]) -> Iterator[str]:
     """The lines with every table replaced that gets smaller, rows asked for as printed; nothing where none does."""
     at = 0
     for region in found:
-        rows = coded(region, lines, verbatim=asked)
+        rows = coded(region, lines)
+        if rows is not None and any(region.start <= line < region.end for line in asked()):
+            rows = coded(region, lines, verbatim=asked())
         if rows is not None:
             yield from lines[at : region.start]
             yield from rows
@@ -123,14 +140,12 @@ def _coded(lines: Sequence[str], found: Sequence[Region], asked: Sequence[int]) 
 
 def _columns(region: Region, most: int | None = None) -> list[ColumnFacts]:
     """The facts of the region's columns, from all rows or from at most so many."""
-    rows = [row for row in region.rows if row is not None]
-    if most is not None:
-        rows = [rows[i] for i in spread(len(rows), most)]
-    return [facts(name, column) for name, column in zip(region.layout.names, zip(*rows, strict=True), strict=True)]
+    columns = region.columns if most is None else region.sampled(most)
+    return [facts(name, column) for name, column in zip(region.layout.names, columns, strict=True)]
 
 
 def _statistics(region: Region, columns: Sequence[ColumnFacts]) -> str:
-    return f"[{len(region.rows) - region.rows.count(None)} rows in all: {'; '.join(c.text for c in columns)}]"
+    return f"[{region.rows} rows in all: {'; '.join(c.text for c in columns)}]"
 
 
 def _with_statistics(lines: Sequence[str], said: dict[int, str]) -> list[str]:
@@ -143,14 +158,13 @@ def _with_statistics(lines: Sequence[str], said: dict[int, str]) -> list[str]:
 
 def _row_segments(region: Region, columns: Sequence[ColumnFacts], asked: set[int], context: Context) -> list[Segment]:
     """One segment a row or run of rows; lines that are no row stay."""
-    places = [i for i, row in enumerate(region.rows) if row is not None]
-    cells = list(zip(*[region.rows[i] or () for i in places], strict=True))
-    rows = len(places)
+    rows = region.rows
     count = max(120, rows // 25) if context.level is Level.BALANCED else max(40, rows // 100)
     if context.target is not None:
         count = min(count, max(20, rows * context.target // (40 * rows + 1)))
-    keep = {places[i] for i in telling_rows(columns, cells, count)}
-    keep |= {i for i, row in enumerate(region.rows) if row is None or region.start + i in asked}
+    places = range(rows) if 0 not in region.hits else list(compress(range(len(region.hits)), region.hits))
+    keep = {places[i] for i in telling_rows(columns, region.columns, count)}
+    keep |= {i for i, hit in enumerate(region.hits) if not hit or region.start + i in asked}
     segments: list[Segment] = []
     at = 0
     for i in sorted(keep):

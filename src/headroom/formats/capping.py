@@ -13,8 +13,8 @@ from headroom.marker import omitted
 from headroom.model import Compressed, Omission
 from headroom.text.gaps import Gap, gaps_between, with_markers
 from headroom.text.lines import split_lines
-from headroom.text.query import Query
-from headroom.text.selection import Segment, select
+from headroom.text.query import Query, best_of
+from headroom.text.selection import select
 from headroom.text.telling import told_by
 
 _FREE, _SHARE = 2_000, 0.1
@@ -28,14 +28,12 @@ def capped(form: Compressed, query: Query) -> Compressed:
     if len(text) <= _FREE:
         return form
     lines = split_lines(text)
-    asked = query.best(text, lines, limit=_MOST_ASKED)
-    floor = {*range(_HEAD), *range(len(lines) - _TAIL, len(lines)), *asked}
-    scores = told_by(text, lines, query)
+    asked = query.scores(text, lines)
+    floor = {*range(_HEAD), *range(len(lines) - _TAIL, len(lines)), *best_of(asked, limit=_MOST_ASKED)}
     # What says how to read the form, or what is missing from it, must stay.
     floor.update(i for i, line in enumerate(lines) if line.lstrip().startswith("["))
-    segments = [Segment(i, i + 1, score, i in floor) for i, score in enumerate(scores)]
     budget = int(_FREE + _SHARE * (len(text) - _FREE))
-    gaps = gaps_between(lines, select(segments, [len(line) + 1 for line in lines], budget))
+    gaps = gaps_between(lines, select(told_by(lines, asked), floor, [len(line) + 1 for line in lines], budget))
     if not gaps:
         return form
     names = hidden_names(lines, gaps, [term for term, _ in query.terms])

@@ -10,6 +10,9 @@ from headroom.model import Omission
 from headroom.text.query import Query
 
 _RUN = re.compile(r"(?:[A-Za-z0-9+/]{64}){3,}[A-Za-z0-9+/]*={0,2}|(?:[A-Za-z0-9_-]{64}){4,}[A-Za-z0-9_-]*")
+# What every run contains, in a line of which each character that runs may hold has become an "x".
+_LEAST_RUN = b"x" * 192
+_IN_RUNS = bytes(120 if re.match(r"[A-Za-z0-9+/_-]", chr(code)) else 32 for code in range(256))
 _HEX = re.compile(r"[0-9a-fA-F]+$")
 _MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)")
 _WRAPPED = re.compile(r"[A-Za-z0-9+/]{60,120}\r?$")
@@ -27,7 +30,7 @@ def cut_encoded(lines: Sequence[str], query: Query) -> tuple[list[str], list[Omi
     for i, line in enumerate(lines):
         if len(line) < _WIDE:
             continue
-        if _RUN.search(line):
+        if _LEAST_RUN in line.encode("latin-1", "replace").translate(_IN_RUNS):
             line = _cut_runs(line, i, lost)
         dense = len(line) >= _LONG and line.count(" ") < len(line) * _BLANK_SHARE
         if dense and not _is_json(line) and not _lists(line):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-# An open string goes on to the end of the text, so that no part of it is looked at twice.
-_LITERAL = re.compile(_STRING.pattern[:-1] + r'(?:"|\\?\Z)', re.DOTALL)
+# In text without escapes. An open string goes on to the end of the text, so that no part of it is looked at twice.
+_LITERAL = re.compile(r'"[^"]*"?')
+_LONG = re.compile(r'"[^"]{198,}')  # what stands between two quotes, be it a string or between strings
 _OPEN = re.compile(r'\s*[\[{\s]*(?:"\w{1,30}": ?"[^"\\]{0,60}", ?)*"(\w{1,30})": ?"')
 _BEGUN = re.compile(r"u[0-9a-fA-F]{0,3}$")
 _MIN_INNER, _MIN_SHARE, _MAX_INNER = 200, 0.6, 24
@@ -41,7 +41,7 @@ def inner_texts(text: str) -> Sequence[Inner]:
 @lru_cache(maxsize=8)  # each of those that handle a text asks
 def _inner_texts(text: str) -> Sequence[Inner]:
     head = text[:64].lstrip()
-    if text.rstrip()[-1:] not in ("}", "]", '"') or not _dominated(text):
+    if text.rstrip()[-1:] not in ("}", "]", '"') or not _dominated(plain := without_escapes(text)):
         return _cut_off(text)
     if head[:1] == "[" and not head[1:].lstrip().startswith(("{", '"')):
         return []
@@ -50,7 +50,7 @@ def _inner_texts(text: str) -> Sequence[Inner]:
     except (ValueError, RecursionError):
         return _cut_off(text)
     strings = list(_strings(value, "$"))
-    literals = list(_LITERAL.finditer(text))
+    literals = list(_LITERAL.finditer(plain))
     if len(strings) != len(literals):
         return []
     found = [
@@ -68,11 +68,18 @@ def view(text: str) -> tuple[str, Inner | None]:
     return (inner[0].text, inner[0]) if len(inner) == 1 else (text, None)
 
 
-def _dominated(text: str) -> bool:
-    """Whether a few long literals hold most of the text, without building anything."""
+def without_escapes(text: str) -> str:
+    """The text with other characters for each escaped backslash and quote: every quote left begins or ends a string."""
+    return text.replace(r"\\", "__").replace(r"\"", "__")
+
+
+def _dominated(plain: str) -> bool:
+    """Whether a few long literals hold most of a text without escapes, without building anything."""
+    if sum(found.end() - found.start() + 1 for found in _LONG.finditer(plain)) < len(plain) * _MIN_SHARE:
+        return False
     held = count = 0
-    room = len(text) - len(text) * _MIN_SHARE
-    for found in _LITERAL.finditer(text):
+    room = len(plain) - len(plain) * _MIN_SHARE
+    for found in _LITERAL.finditer(plain):
         start, end = found.span()
         if end - start >= _MIN_INNER:
             held += end - start
@@ -81,7 +88,7 @@ def _dominated(text: str) -> bool:
                 return False
         elif end - held > room:
             return False  # all the rest can't make up for what stands between the long ones
-    return held >= len(text) * _MIN_SHARE
+    return held >= len(plain) * _MIN_SHARE
 
 
 def _cut_off(text: str) -> list[Inner]:
@@ -94,7 +101,7 @@ def _cut_off(text: str) -> list[Inner]:
     end = len(text) if end < 0 else end
     literal = text[start:end]
     literal = _without_half_escape(literal)
-    if _STRING.match(literal):
+    if '"' in without_escapes(literal)[1:]:
         return []
     try:
         inner = json.loads(literal + '"')
@@ -121,7 +128,7 @@ def literal_like(source: str, text: str) -> str:
 
 def is_whole(literal: str) -> bool:
     """Whether a JSON string literal has its closing quote."""
-    return _STRING.fullmatch(literal) is not None
+    return len(literal) > 1 and without_escapes(literal).find('"', 1) == len(literal) - 1
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import accumulate
 
 from headroom.interfaces import Sample
+from headroom.text.terminal import without_styles
 
 _HEAD, _MIDDLE, _TAIL, _WIDTH = 60, 30, 30, 400
 
@@ -21,11 +23,21 @@ def line_starts(lines: list[str]) -> list[int]:
 
 def sample(text: str) -> Sample:
     """What sniffs look at; costs one newline count and three short slices, whatever the size of the text."""
-    count = text.count("\n") + 1
-    if count <= _HEAD + _MIDDLE + _TAIL:
-        return Sample(text, tuple(line[:_WIDTH] for line in text.split("\n")), count)
-    head = text.split("\n", _HEAD)[:_HEAD]
+    lines = text.split("\n", _HEAD + _MIDDLE + _TAIL)
+    if len(lines) <= _HEAD + _MIDDLE + _TAIL:
+        return Sample(text, _cut(lines), len(lines))
     tail = text.rsplit("\n", _TAIL)[1:]
     middle = text.find("\n", len(text) // 2) + 1
     mid = text[middle : middle + _MIDDLE * 2 * _WIDTH].split("\n", _MIDDLE)[:_MIDDLE] if middle else []
-    return Sample(text, tuple(line[:_WIDTH] for line in (*head, *mid, *tail)), count)
+    return Sample(text, _cut([*lines[:_HEAD], *mid, *tail]), text.count("\n") + 1)
+
+
+def unstyled(sample: Sample) -> Sample:
+    """The sample with its lines as a terminal shows them, without colours."""
+    if "\x1b" not in sample.page:
+        return sample
+    return replace(sample, lines=tuple(map(without_styles, sample.lines)))
+
+
+def _cut(lines: list[str]) -> tuple[str, ...]:
+    return tuple(lines if max(map(len, lines)) <= _WIDTH else [line[:_WIDTH] for line in lines])

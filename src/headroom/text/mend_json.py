@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from headroom.text.envelopes import inner_texts, is_whole
+from headroom.text.envelopes import inner_texts, is_whole, without_escapes
 from headroom.text.literals import PRINTED, as_json
 
-_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[\[\]{}]|"')
+_TOKEN = re.compile(r'"[^"\n]*"|[\[\]{}]|"')  # in text without escapes
 _MEMBER = re.compile(r'^([ \t]*"[^"\n]{1,120}": ?")(.*)("(?:,|\s*[}\]])?[ \t\r]*)$', re.MULTILINE)
 _BARE_QUOTE = re.compile(r'(?<!\\)"')
 _CLOSER = {"{": "}", "[": "]"}
@@ -56,7 +56,7 @@ def readable_json(text: str) -> str | None:
     if is_whole(literal):
         return None
     before = text[: inner[0].start]
-    opened = reversed([token for token in _TOKEN.findall(before) if token in _CLOSER])
+    opened = reversed([token for token in _TOKEN.findall(without_escapes(before)) if token in _CLOSER])
     return before + literal + '"' + "".join(_CLOSER[bracket] for bracket in opened)
 
 
@@ -78,7 +78,7 @@ def _last_value(text: str) -> tuple[int, str]:
     """Where the last complete object or array ends, and the brackets that are open there."""
     stack: list[str] = []
     cut, closers = 0, ""
-    for found in _TOKEN.finditer(text):
+    for found in _TOKEN.finditer(without_escapes(text)):
         token = found[0]
         if token in _CLOSER:
             stack.append(token)

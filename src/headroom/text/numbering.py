@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count, takewhile
 
-_PREFIX = re.compile(r"( *)(\d{1,7})(\t|→|: ?|\| ?| \| | │ )")
-_NUMBER_FIRST = re.compile(r"\n *\d")
+_NUMBER = r"( *)(\d{1,7})(\t|→|: ?|\| ?| \| | │ )"
+_PREFIX, _NEXT_PREFIX = re.compile(_NUMBER), re.compile(r"\n" + _NUMBER)
 _MIN_RUN = 4
 
 
@@ -53,44 +54,62 @@ class Run:
 def prefixes(line: str) -> list[Run]:
     """The ways to read a line's beginning as a number: ": " may be a separator, or one and a space of the text."""
     found = _PREFIX.match(line)
-    return _readings(found) if found else []
+    if not found:
+        return []
+    number, width = _number(found)
+    return [Run(0, 1, number, width, separator) for separator in _separators(found)]
 
 
-def _readings(found: re.Match[str]) -> list[Run]:
-    width, number, separator = len(found[1]) + len(found[2]), int(found[2]), found[3]
-    options = [separator, separator[0]] if len(separator) == 2 and separator[0] in ":|" else [separator]
-    return [Run(0, 1, number, width, option) for option in options]
+def _number(found: re.Match[str]) -> tuple[int, int]:
+    """A line's number, and how wide it is printed."""
+    return int(found[2]), found.end(2) - found.start(1)
+
+
+def _separators(found: re.Match[str]) -> tuple[str, ...]:
+    separator = found[3]
+    return (separator, separator[0]) if separator in (": ", "| ") else (separator,)
 
 
 @lru_cache(maxsize=8)
 def runs_of(text: str) -> tuple[Run, ...]:
     """The runs of a text's lines; remembered, because each of those that handle a text asks."""
-    some = _PREFIX.match(text) or _NUMBER_FIRST.search(text)
-    return tuple(numbered_runs(text.split("\n"))) if some else ()
+    return tuple(numbered_runs(text))
 
 
-def numbered_runs(lines: Sequence[str]) -> list[Run]:
+def numbered_runs(text: str) -> list[Run]:
     """All runs of at least four lines with consecutive numbers in one format, in order."""
     runs: list[Run] = []
-    end = 0
-    for i, found in enumerate(map(_PREFIX.match, lines)):
-        if found is None or i < end:
-            continue
-        longest = max([_extend(lines, i, first) for first in _readings(found)], key=lambda run: run.end)
-        end = longest.end
-        if end - i >= _MIN_RUN:
-            runs.append(longest)
+    found = _PREFIX.match(text) or _NEXT_PREFIX.search(text)
+    lines = text.split("\n") if found else []
+    at = line = 0  # the line begins at that character
+    while found:
+        line += text.count("\n", at, found.start(1))
+        end = line + 1
+        # most lines that begin so are times or counts: the next one does not go on counting
+        if end < len(lines) and lines[end].lstrip(" ").startswith(str(int(found[2]) + 1)):
+            run = _longest(lines, line, found)
+            end = run.end
+            if end - line >= _MIN_RUN:
+                runs.append(run)
+        at = found.start(1) + sum(map(len, lines[line:end])) + end - line
+        line = end
+        found = _NEXT_PREFIX.search(text, at - 1)
     return runs
 
 
-def _extend(lines: Sequence[str], start: int, first: Run) -> Run:
-    prefix = f"%{first.width}d{first.separator}"
-    number, count = first.number + 1, len(lines)
-    end = start + 1
-    while end < count and lines[end].startswith(prefix % number):
-        end += 1
-        number += 1
-    return Run(start, end, first.number, first.width, first.separator)
+def _longest(lines: Sequence[str], start: int, found: re.Match[str]) -> Run:
+    """The longest run that can be read from a line's number on."""
+    number, width = _number(found)
+    ends = {separator: _end(lines, start, number, f"%{width}d{separator}") for separator in _separators(found)}
+    separator = max(ends, key=ends.__getitem__)
+    return Run(start, ends[separator], number, width, separator)
+
+
+def _end(lines: Sequence[str], start: int, number: int, prefix: str) -> int:
+    """The line after those that go on counting."""
+    following = map(lines.__getitem__, range(start + 1, len(lines)))
+    counted = map(str.startswith, following, map(prefix.__mod__, count(number + 1)))
+    return start + 1 + sum(takewhile(bool, counted))
 
 
 def dominant_run(text: str, lines: list[str]) -> Run | None:
@@ -99,7 +118,8 @@ def dominant_run(text: str, lines: list[str]) -> Run | None:
     if not runs:
         return None
     longest = max(runs, key=lambda run: run.end - run.start)
-    return longest if (longest.end - longest.start) * 5 >= sum(map(bool, map(str.strip, lines))) * 4 else None
+    size = (longest.end - longest.start) * 5
+    return longest if size >= len(lines) * 4 or size >= sum(map(bool, map(str.strip, lines))) * 4 else None
 
 
 def address_offset(text: str, lines: list[str]) -> int:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+# What a line that opens a part begins with; few lines do, so nothing but the line starts of a text is looked at.
+_OPENING = r"(?:\||```|~~~|diff --git |</?[A-Za-z]|={3}|-{3}|#{3}|\*{3}|[{\[])"
+_FIRST_OPENER, _OPENER = re.compile(_OPENING), re.compile(r"\n" + _OPENING)
 _TAG = re.compile(r"</?[A-Za-z][\w-]*>")
-_SEPARATOR = re.compile(r"(={3,}|-{3,}|#{3,}|\*{3,})(?: ?[^=\-#*\n][^\n]{0,100}(?:\1)?)?$")
-_OPENERS = frozenset("|`~d<=-#*{[")  # what the lines begin with that can open a part
-_REMINDER, _REMINDER_END = "<system-reminder>", "</system-reminder>"
-_MIN_PART_CHARS, _MIN_TABLE_LINES, _MAX_PARTS, _MAX_JSON_TRIES, _MAX_REMINDER = 320, 6, 200, 12, 400
+_SEPARATOR = re.compile(r"(={3,}|-{3,}|#{3,}|\*{3,})(?: ?[^=\-#*\n][^\n]{0,100}(?:\1)?)?$", re.MULTILINE)
+_AFTER_TABLE = re.compile(r"\n(?!\|)")
+_REMINDER, _REMINDER_END = "<system-reminder>", re.compile(r"</system-reminder>$", re.MULTILINE)
+_SOON = re.compile(r"(?:.*\n){0,399}.*")  # so many lines a reminder may have
+_MIN_PART_CHARS, _MIN_TABLE_LINES, _MAX_PARTS, _MAX_JSON_TRIES = 320, 6, 200, 12
+_MAX_TAG, _MAX_SEPARATOR = 120, 160
 _DECODER = json.JSONDecoder()
 
 
@@ -28,111 +33,134 @@ class Part:
     verbatim: bool = False
 
 
+# Characters `start` to `end` of a text, from a line's first to a line's last, and whether they stay as they are.
+_Span = tuple[int, int, bool]
+
+
 def split_parts(text: str) -> list[Part]:
     """The parts in order, covering all lines; one part where the text is of one kind. Linear in the text."""
-    lines = text.split("\n")
-    found = list(_marked(text, lines))
-    if not found:
-        return [Part(0, len(lines))]
+    if not (_FIRST_OPENER.match(text) or _OPENER.search(text)):
+        return [Part(0, text.count("\n") + 1)]
     parts: list[Part] = []
-    at = 0
-    for part in (*found, Part(len(lines), len(lines))):
-        if part.start > at:
-            parts.append(Part(at, part.start))
-        if part.end > part.start:
-            parts.append(part)
-        at = part.end
-    small = (part.verbatim or _size(lines, part) < _MIN_PART_CHARS for part in parts)
-    parts = [Part(p.start, p.end, tiny) for p, tiny in zip(parts, small, strict=True)]
-    merged = _merged(parts)
-    return merged if len(merged) <= _MAX_PARTS else [Part(0, len(lines))]
+    line = 0
+    for start, end, verbatim in _merged(_covering(text, _marked(text))):
+        if len(parts) == _MAX_PARTS:
+            return [Part(0, text.count("\n") + 1)]
+        after = line + text.count("\n", start, end) + 1
+        parts.append(Part(line, after, verbatim))
+        line = after
+    return parts if len(parts) > 1 else [Part(0, line)]
 
 
-def _size(lines: list[str], part: Part) -> int:
-    return sum(map(len, lines[part.start : part.end])) + part.end - part.start
-
-
-def _merged(parts: list[Part]) -> list[Part]:
-    """Neighbouring verbatim parts as one."""
-    out: list[Part] = []
-    for part in parts:
-        if out and part.verbatim and out[-1].verbatim:
-            out[-1] = Part(out[-1].start, part.end, True)
+def _merged(spans: Iterable[_Span]) -> Iterator[_Span]:
+    """Neighbouring verbatim spans as one, small ones among them."""
+    kept: _Span | None = None
+    for start, end, verbatim in spans:
+        if not verbatim and end - start + 1 >= _MIN_PART_CHARS:
+            if kept:
+                yield kept
+            kept = None
+            yield start, end, False
         else:
-            out.append(part)
-    return out
+            kept = (kept[0] if kept else start, end, True)
+    if kept:
+        yield kept
 
 
-def _marked(text: str, lines: list[str]) -> Iterator[Part]:
-    """Parts that announce themselves, and the lines that separate, in order."""
+def _covering(text: str, marked: Iterable[_Span]) -> Iterator[_Span]:
+    """The spans, and what stands between them."""
+    at = 0
+    for span in marked:
+        if span[0] > at:
+            yield at, span[0] - 1, False
+        yield span
+        at = span[1] + 1
+    if at <= len(text):
+        yield at, len(text), False
+
+
+def _marked(text: str) -> Iterator[_Span]:
+    """Spans that announce themselves, and the lines that separate, in order."""
     tries = _MAX_JSON_TRIES if text[:1] not in ("{", "[") else 0
-    offset = at = end = 0
-    for i in [i for i, line in enumerate(lines) if line[:1] in _OPENERS]:
-        if i < end:
+    last = -1
+    for start in _openers(text):
+        if start <= last:
             continue
-        found: list[Part] = []
-        if lines[i][0] not in "{[":
-            found = _announced(lines, i)
-        elif tries and i:
+        found: list[_Span] = []
+        if text[start] not in "{[":
+            found = _announced(text, start)
+        elif tries and start:
             tries -= 1
-            offset += sum(map(len, lines[at:i])) + i - at
-            at = i
-            stop = _json_end(text, offset, lines, i)
-            found = [Part(i, stop)] if stop > i else []
-        yield from found
-        end = found[-1].end if found else i
+            found = _document(text, start)
+        for span in found:
+            yield span
+            last = span[1]
 
 
-def _announced(lines: list[str], i: int) -> list[Part]:
-    """The parts that the first characters of a line open, none for an ordinary line."""
-    line = lines[i]
-    first = line[0]
+def _openers(text: str) -> Iterator[int]:
+    """Where the lines begin that may open a part."""
+    if _FIRST_OPENER.match(text):
+        yield 0
+    for found in _OPENER.finditer(text):
+        yield found.start() + 1
+
+
+def _announced(text: str, start: int) -> list[_Span]:
+    """The spans that the first characters of a line open, none for an ordinary line."""
+    first = text[start]
     if first == "|":
-        end = _run_of_table(lines, i)
-        return [Part(i, end)] if end > i else []
-    if line[:3] in ("```", "~~~"):
-        return _fence(lines, i)
-    if first == "d" and line.startswith("diff --git ") and i and not lines[0].startswith(("diff ", "commit ")):
-        return [Part(i, len(lines))]
-    if first == "<" and len(line) <= 120:
-        end = _tags(lines, i)
-        return [Part(i, end, True)] if end > i else []
-    if first in "=-#*" and len(line) < 160 and _SEPARATOR.match(line):
-        return [Part(i, i + 1, True)]
-    return []
+        return _table(text, start)
+    if first in "`~":
+        return _fence(text, start)
+    if first == "d":
+        return [(start, len(text), False)] if start and not text.startswith(("diff ", "commit ")) else []
+    end = _line_end(text, start)
+    if first == "<":
+        return _tags(text, start, end) if end - start <= _MAX_TAG else []
+    return [(start, end, True)] if end - start < _MAX_SEPARATOR and _SEPARATOR.match(text, start) else []
 
 
-def _fence(lines: list[str], i: int) -> list[Part]:
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return end if end >= 0 else len(text)
+
+
+def _table(text: str, start: int) -> list[_Span]:
+    after = _AFTER_TABLE.search(text, start)
+    end = after.start() if after else len(text)
+    return [(start, end, False)] if text.count("\n", start, end) + 1 >= _MIN_TABLE_LINES else []
+
+
+def _fence(text: str, start: int) -> list[_Span]:
     """The fence's lines and what stands between them; just its own line where it is never closed."""
-    close = next((k for k in range(i + 1, len(lines)) if lines[k].startswith(lines[i][:3])), None)
-    parts = [Part(i, i + 1, True)]
-    if close is not None:
-        parts += [Part(i + 1, close)] if close > i + 1 else []
-        parts.append(Part(close, close + 1, True))
-    return parts
+    end = _line_end(text, start)
+    close = text.find("\n" + text[start : start + 3], end)
+    if close < 0:
+        return [(start, end, True)]
+    inside = [(end + 1, close, False)] if close > end else []
+    return [(start, end, True), *inside, (close + 1, _line_end(text, close + 1), True)]
 
 
-def _json_end(text: str, offset: int, lines: list[str], i: int) -> int:
-    """The line after a JSON document that starts here and fills whole lines, or `i` where there is none."""
+def _document(text: str, start: int) -> list[_Span]:
+    """The JSON document that starts here and fills whole lines, none where there is none."""
     try:
-        _, stop = _DECODER.raw_decode(text, offset)
+        _, stop = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
-        return i
-    if stop - offset < _MIN_PART_CHARS or text[stop : stop + 1] not in ("", "\n", "\r"):
-        return i
-    return i + text.count("\n", offset, stop) + 1
+        return []
+    if stop - start < _MIN_PART_CHARS or text[stop : stop + 1] not in ("", "\n", "\r"):
+        return []
+    return [(start, _line_end(text, stop), False)]
 
 
-def _run_of_table(lines: list[str], i: int) -> int:
-    end = i
-    while end < len(lines) and lines[end].startswith("|"):
-        end += 1
-    return end if end - i >= _MIN_TABLE_LINES else i
+def _tags(text: str, start: int, end: int) -> list[_Span]:
+    """A tag that stands alone, or a reminder that a client put behind a result."""
+    if text.startswith(_REMINDER, start, end):
+        return [(start, _reminder_end(text, start, end), True)]
+    return [(start, end, True)] if text[end - 1] == ">" and _TAG.match(text, start, end) else []
 
 
-def _tags(lines: list[str], i: int) -> int:
-    """The line after a tag that stands alone, or after a reminder that a client put behind a result."""
-    if lines[i].startswith(_REMINDER):
-        within = range(i, min(i + _MAX_REMINDER, len(lines)))
-        return next((k + 1 for k in within if lines[k].endswith(_REMINDER_END)), i + 1)
-    return i + 1 if _TAG.match(lines[i]) and lines[i].endswith(">") else i
+def _reminder_end(text: str, start: int, end: int) -> int:
+    """Where the line ends that closes a reminder; its first line's `end` where none does soon."""
+    soon = _SOON.match(text, start)
+    closed = soon and _REMINDER_END.search(text, start, soon.end())
+    return closed.end() if closed else end

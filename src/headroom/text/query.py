@@ -6,12 +6,15 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from math import log
 
 from headroom.text.lines import line_starts
 
 _QUOTED = re.compile(r"`([^`\n]{2,120})`|\"([^\"\n]{2,120})\"|'([^'\n]{2,120})'")
-_TOKEN = re.compile(r"[\w][\w./:@#+\-]*[\w]|\w")
+_JOINTS = "./:@#+-"  # what stands inside paths, addresses and versions, but not at their ends
+_BETWEEN = re.compile(rf"[^\w{re.escape(_JOINTS)}]+")
+_BLANKED = {code: " " for code in range(128) if _BETWEEN.match(chr(code))}
 _MARKED = re.compile(r"[_./:@#+\-\d]")  # what identifiers, paths and addresses hold and words don't
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
 _STOP = frozenset(
@@ -23,7 +26,8 @@ _STOP = frozenset(
     "under until up us use used user value very want was we were what when where which while who whom why will with "
     "would you your command content text result results answer question exact quote mentions mentioning full".split()
 )
-_MAX_TERMS, _MAX_QUERY, _COMMON_SHARE, _COMMON_MIN = 64, 8_000, 0.2, 12
+_MAX_TERMS, _MAX_QUERY, _MAX_PAIRS, _COMMON_SHARE, _COMMON_MIN, _MOST_A_LINE = 64, 8_000, 24, 0.2, 12, 4
+_QUOTED_WEIGHT, _NAME_WEIGHT, _WORD_WEIGHT, _PART_WEIGHT, _PAIR_WEIGHT = 3.0, 2.0, 1.0, 0.7, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,15 @@ class Query:
         A term weighs its own weight times the log of how rare it is here; one that stands in more than a fifth of the
         lines says nothing. Linear in the text: one scan a term, at most 64 terms.
         """
-        if not self.terms:
+        lower = lowered(text)
+        present = [(term, weight, at) for term, weight in self.terms if (at := lower.find(term)) >= 0]
+        if not present:
             return {}
-        lower, starts = text.lower(), line_starts(lines)
-        if len(lower) != len(text):  # a few letters change length when lowered; offsets must stay true
-            lower = text
+        starts = line_starts(lines)
         limit = max(_COMMON_MIN, int(len(lines) * _COMMON_SHARE))
         found: dict[int, float] = {}
-        for term, weight in self.terms:
-            hits = _lines_holding(term, lower, starts, limit)
+        for term, weight, at in present:
+            hits = _lines_holding(term, lower, at, starts, limit)
             if hits:
                 value = weight * log(1 + len(lines) / len(hits))
                 for line in hits:
@@ -58,32 +62,44 @@ class Query:
 
     def best(self, text: str, lines: list[str], share: float = 0.6, limit: int = 20) -> list[int]:
         """The lines that answer the question best: all within `share` of the top score, at most `limit`, in order."""
-        found = self.scores(text, lines)
-        if not found:
-            return []
-        top = max(found.values()) * share
-        ranked = sorted((line for line, score in found.items() if score >= top), key=lambda i: (-found[i], i))
-        return sorted(ranked[:limit])
+        return best_of(self.scores(text, lines), share, limit)
 
 
-def _lines_holding(term: str, lower: str, starts: list[int], limit: int) -> list[int]:
-    """The lines in which `term` stands as a word, none when there are more than `limit`."""
+def best_of(found: dict[int, float], share: float = 0.6, limit: int = 20) -> list[int]:
+    """The lines with the best of those scores: all within `share` of the top one, at most `limit`, in order."""
+    if not found:
+        return []
+    top = max(found.values()) * share
+    ranked = sorted((line for line, score in found.items() if score >= top), key=lambda i: (-found[i], i))
+    return sorted(ranked[:limit])
+
+
+def lowered(text: str) -> str:
+    """The text in lower case, or as it is where a letter changes its length by that: offsets must stay true."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else text
+
+
+def _lines_holding(term: str, lower: str, at: int, starts: list[int], limit: int) -> list[int]:
+    """The lines in which `term`, first found at `at`, stands as a word; none when there are more than `limit`.
+
+    Only ASCII letters and digits at a term's ends ask for a word's end there.
+    """
     hits: list[int] = []
-    at = lower.find(term)
-    size, tries = len(term), 0
+    opens, closes = term[0].isascii() and term[0].isalnum(), term[-1].isascii() and term[-1].isalnum()
+    size, count, behind, tries = len(term), len(lower), 0, limit * _MOST_A_LINE
     while at >= 0:
         end = at + size
-        tries += 1
-        if tries > limit * 4:
+        tries -= 1
+        if tries < 0:
             return []
-        before_ok = at == 0 or not (lower[at - 1].isalnum() and term[0].isalnum()) or not term[0].isascii()
-        after_ok = end >= len(lower) or not (lower[end].isalnum() and term[-1].isalnum()) or not term[-1].isascii()
-        if before_ok and after_ok:
-            line = bisect_right(starts, at) - 1
-            if not hits or hits[-1] != line:
-                hits.append(line)
-                if len(hits) > limit:
-                    return []
+        alone = not (opens and at and lower[at - 1].isalnum()) and not (closes and end < count and lower[end].isalnum())
+        if alone and at >= behind:
+            line = bisect_right(starts, at)
+            hits.append(line - 1)
+            if len(hits) > limit:
+                return []
+            behind = starts[line] if line < len(starts) else count
         at = lower.find(term, end)
     return hits
 
@@ -92,26 +108,33 @@ def _lines_holding(term: str, lower: str, starts: list[int], limit: int) -> list
 def parse_query(text: str) -> Query:
     """The terms of a question: quoted strings whole, identifiers and paths whole and in parts, other words once."""
     text = text[-_MAX_QUERY:]
+    words = (text.translate(_BLANKED) if text.isascii() else _BETWEEN.sub(" ", text)).split()
     terms: dict[str, float] = {}
-
-    def add(term: str, weight: float) -> None:
-        term = term.lower()
-        if len(term) >= 2 and term not in _STOP and len(terms) < _MAX_TERMS:
-            terms[term] = max(weight, terms.get(term, 0.0))
-
-    for groups in _QUOTED.findall(text):
-        add(next(g for g in groups if g).strip(), 3.0)
-    for found in _TOKEN.finditer(text):
-        if len(terms) >= _MAX_TERMS:
+    for term, weight in chain(_quoted(text), chain.from_iterable(map(_terms_of, words))):
+        if len(terms) == _MAX_TERMS:
             break
-        token = found[0]
-        special = _MARKED.search(token) is not None or token[1:] != token[1:].lower()
-        add(token, 2.0 if special else 1.0)
-        if special:
-            for part in _PART.findall(token):
-                if len(part) > 2:
-                    add(part, 0.7)
-        elif not token.isascii():
-            for i in range(min(len(token) - 1, 24)):  # scripts written without spaces: pairs of characters
-                add(token[i : i + 2], 0.5)
+        if weight > terms.get(term, 0.0):
+            terms[term] = weight
     return Query(tuple(terms.items()))
+
+
+def _quoted(text: str) -> list[tuple[str, float]]:
+    found = (groups[0] or groups[1] or groups[2] for groups in _QUOTED.findall(text))
+    return [(term, _QUOTED_WEIGHT) for term in (one.strip().lower() for one in found) if _tells(term)]
+
+
+@lru_cache(maxsize=4096)
+def _terms_of(word: str) -> tuple[tuple[str, float], ...]:
+    """The weighted terms of one word with the signs around it; questions of one conversation share most words."""
+    word = word.strip(_JOINTS)
+    if _MARKED.search(word) is not None or word[1:] != word[1:].lower():
+        terms = [(word, _NAME_WEIGHT), *((part, _PART_WEIGHT) for part in _PART.findall(word) if len(part) > 2)]
+    else:
+        terms = [(word, _WORD_WEIGHT)]
+        if not word.isascii():  # scripts written without spaces: pairs of characters
+            terms += [(word[i : i + 2], _PAIR_WEIGHT) for i in range(min(len(word) - 1, _MAX_PAIRS))]
+    return tuple((lower, weight) for term, weight in terms if _tells(lower := term.lower()))
+
+
+def _tells(term: str) -> bool:
+    return len(term) >= 2 and term not in _STOP

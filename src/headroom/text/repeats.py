@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+_Item = TypeVar("_Item", bound=Hashable)
 
 _SEED = 3
 _LONGEST_PERIOD = 64
@@ -26,40 +30,41 @@ def repeated_blocks(lines: Sequence[str], usable: Sequence[bool], least: int = 8
 
     Sources are never repeats themselves, so that the reader finds them whole. Linear: each line is looked up once.
     """
+    seeds = list(zip(lines, lines[1:], lines[2:], strict=False))
+    again = _more_than_once(seeds)
     first: dict[tuple[str, ...], int] = {}
     shown = list(usable)
-    i, count = 0, len(lines)
-    while i + _SEED <= count:
-        if not (usable[i] and usable[i + 1] and usable[i + 2]):
-            i += 1
+    at, count = 0, len(lines)
+    for i in [i for i, seed in enumerate(seeds) if seed in again] if again else ():
+        if i < at or not (usable[i] and usable[i + 1] and usable[i + 2]):
             continue
-        seed = (lines[i], lines[i + 1], lines[i + 2])
-        source = first.setdefault(seed, i)
+        source = first.setdefault(seeds[i], i)
         if source == i or not (shown[source] and shown[source + 1] and shown[source + 2]):
-            first[seed] = i
-            i += 1
+            first[seeds[i]] = i
             continue
         end, most = i, min(count, i + i - source)
         while end < most and usable[end] and shown[source + end - i] and lines[end] == lines[source + end - i]:
             end += 1
         if end - i < _SEED or sum(map(len, lines[i:end])) < least:
-            i = max(i + 1, end - _SEED + 1)
+            at = end - _SEED + 1
             continue
         shown[i:end] = [False] * (end - i)
         yield Repeat(i, end, source)
-        i = end
+        at = end
 
 
 def adjacent_repeats(lines: Sequence[str]) -> Iterator[Repeat]:
     """A line, or a block of up to 64 lines, that follows itself at once; its first copy is the source."""
+    again = _more_than_once(lines)
     last: dict[str, int] = {}
-    i, count = 0, len(lines)
-    while i < count:
+    at, count = 0, len(lines)
+    for i in [i for i, line in enumerate(lines) if line in again] if again else ():
+        if i < at:
+            continue
         source = last.get(lines[i], -1)
         last[lines[i]] = i
         period = i - source
         if source < 0 or period > _LONGEST_PERIOD or (period > 1 and lines[source:i] != lines[i : i + period]):
-            i += 1
             continue
         end = i + period
         while end < count and lines[end] == lines[end - period]:
@@ -67,7 +72,12 @@ def adjacent_repeats(lines: Sequence[str]) -> Iterator[Repeat]:
         end -= (end - i) % period
         yield Repeat(i, end, source)
         last.clear()
-        i = end
+        at = end
+
+
+def _more_than_once(items: Sequence[_Item]) -> set[_Item]:
+    """Those of the items that stand there twice: nothing else can begin a repeat."""
+    return {item for item, count in Counter(items).items() if count > 1}
 
 
 def fold_repeats(text: str) -> str | None:
@@ -93,9 +103,10 @@ def fold_repeats(text: str) -> str | None:
         f"{opening}M lines ×N{closing}: the M lines above N times; "
         f"{opening}M lines from A{closing}: the M lines that begin at line A of the text again]"
     ]
-    i = 0
-    while i < len(lines):
-        again, block = adjacent.get(i), blocks.get(i)
+    at = 0
+    for start in sorted({*adjacent, *blocks}):
+        out += lines[at:start]
+        again, block = adjacent.get(start), blocks.get(start)
         if again is not None:
             size = again.start - again.source
             times = (again.end - again.start) // size + 1
@@ -103,13 +114,11 @@ def fold_repeats(text: str) -> str | None:
                 out[-1] += f"{opening}×{times}{closing}"
             else:
                 out.append(f"{opening}{size} lines ×{times}{closing}")
-            i = again.end
+            at = again.end
         elif block is not None:
             out.append(f"{opening}{block.end - block.start} lines from {block.source + 1}{closing}")
-            i = block.end
-        else:
-            out.append(lines[i])
-            i += 1
+            at = block.end
+    out += lines[at:]
     folded = "\n".join(out)
     return folded if len(folded) < len(text) else None
 

@@ -1,15 +1,16 @@
 """Segments → scores → selection → text: the idea that all lossy compressors share.
 
 A compressor's parser cuts the lines into segments and says of each how much it is worth, whether the floor protects it,
-and what it is a case of. `select` keeps the floor and fills what is left of the budget by rank; `render` writes the
-kept lines verbatim and one marker for each gap.
+and what it is a case of. `select` keeps the floor and fills what is left of a budget by rank; `render` writes the kept
+lines verbatim and one marker for each gap.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from headroom.marker import omitted
 from headroom.model import Omission
@@ -26,17 +27,17 @@ class Segment:
     kind: str = ""
 
 
-def select(segments: Sequence[Segment], costs: Sequence[int], target: int | None) -> list[bool]:
-    """Which segments stay: the floor always, others by falling score while the sum of `costs` is within `target`.
+def select(scores: Sequence[float], floor: Container[int], costs: Sequence[int], budget: int) -> list[bool]:
+    """Which of the parts stay: the floor always, others by falling score while the sum of `costs` is within `budget`.
 
-    Without a target every segment with a positive score stays. Ties go to the earlier segment.
+    What scores nothing goes. Ties go to the earlier part.
     """
-    if target is None:
-        return [s.keep or s.score > 0 for s in segments]
-    chosen = [s.keep for s in segments]
-    left = target - sum(cost for cost, kept in zip(costs, chosen, strict=True) if kept)
-    for i in sorted(range(len(segments)), key=lambda i: (-segments[i].score, i)):
-        if not chosen[i] and segments[i].score > 0 and costs[i] <= left:
+    chosen = [i in floor for i in range(len(scores))]
+    left = budget - sum(compress(costs, chosen))
+    for i in sorted(range(len(scores)), key=scores.__getitem__, reverse=True):
+        if scores[i] <= 0:
+            break
+        if not chosen[i] and costs[i] <= left:
             chosen[i] = True
             left -= costs[i]
     return chosen

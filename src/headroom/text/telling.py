@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-
-from headroom.text.query import Query
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 _WORD = re.compile(r"[A-Za-z_]\w{2,}|\d{2,}|[^\x00-\x7f]{1,4}")
 _DIGITS = re.compile(r"\d+")
-# What a word is worth that was not read before: a plain one, a name or number, and those that stand in many lines.
-_PLAIN, _NAME, _COMMON, _OFTEN = 1.0, 1.8, 0.5, 3
-_SPREAD, _LENGTH_POWER, _NEWS, _AGAIN = 20, 0.7, 10.0, 0.3
+# What a word is worth that was not read before: a plain one, a name or number; half of it where many lines hold it.
+# Whole numbers, whose sum is the same in any order.
+_PLAIN, _NAME, _OFTEN = 10, 18, 3
+_SPREAD, _LENGTH_POWER, _AGAIN = 20, 0.7, 0.3
 _ASKED, _EARLY, _OPENING, _CLOSING = 1.0, 0.8, 0.6, 0.3
 _OPENING_SHARE, _CLOSING_SHARE = 0.15, 0.1
 
 
-def told_by(text: str, lines: Sequence[str], query: Query) -> list[float]:
-    """A score for each line, higher for those that say more for their length; 0 for blank ones. Linear in the text."""
-    words = [set(_WORD.findall(line)) for line in lines]
-    spread: Counter[str] = Counter()
-    for found in words:
-        spread.update(found)
-    forms = [_DIGITS.sub("0", line).strip() for line in lines]
+def told_by(lines: Sequence[str], asked: Mapping[int, float]) -> list[float]:
+    """A score for each line, higher for those that say more for their length; 0 for blank ones. Linear in the text.
+
+    `asked` holds how well lines match the question, for those that do.
+    """
+    words = list(map(set, map(_WORD.findall, lines)))
+    worth = {word: _worth(word, count) for word, count in Counter(chain.from_iterable(words)).items()}
+    forms = list(map(str.strip, _DIGITS.sub("0", "\n".join(lines)).split("\n")))
     same = Counter(forms)
-    asked = query.scores(text, list(lines))
     top = max(asked.values(), default=1.0)
     known: set[str] = set()
     scores: list[float] = []
     for i, (line, found, form) in enumerate(zip(lines, words, forms, strict=True)):
-        news = sum(_worth(word, spread[word]) for word in found - known)
+        found -= known
         known |= found
-        score = _NEWS * news / (len(line) + _SPREAD) ** _LENGTH_POWER
+        score = sum(map(worth.__getitem__, found)) / (len(line) + _SPREAD) ** _LENGTH_POWER
         score += _ASKED * asked.get(i, 0.0) / top + _placed(i / len(lines))
         scores.append((score * _AGAIN if same[form] > 1 else score) if form else 0.0)
     return scores
 
 
-def _worth(word: str, lines: int) -> float:
+def _worth(word: str, lines: int) -> int:
     worth = _PLAIN if word.isalpha() and word.islower() else _NAME
-    return worth * _COMMON if lines >= _OFTEN else worth
+    return worth // 2 if lines >= _OFTEN else worth
 
 
 def _placed(at: float) -> float:

@@ -37,7 +37,7 @@ _EXCERPT = re.compile(r"\s|\||\^|~")
 _SOURCE = re.compile(r"\s*\d*\s*\||[\s|]*[\^~][\s^~|-]*\r?$")
 _CARETS = re.compile(r"[\s|]*[\^~][\s^~|-]*\r?$")
 _NUMBERED = re.compile(r"\s*\d+ ")
-_LABEL = re.compile(r"(?:\|.*[\^~-]|[\^~]) +([A-Za-z`‘'\"].*)|\s*=?\s*((?:help|note|hint)\b.*)")
+_LABEL = re.compile(r"(?:\|.*[\^~-]|[\^~]) +([A-Za-z`‘'\"].*)|((?:help|note|hint)\b.*)")
 _LEAST, _MOST_UNDER, _MOST_APART, _WRAPPED, _MOST_WRAPPED, _SHORT_FOLDER, _MOST_BLOCK = 12, 4, 3, 70, 4, 6, 60
 _LABELLED = 400
 
@@ -77,10 +77,14 @@ def reports(text: str, lines: Sequence[str]) -> list[Report]:
     headed = any(word in text for word in _HEADED)
     if not headed and not any(_several(mark, text) for mark in _MARKS):
         return out
-    i = 0
-    while i < len(lines):
+    arrows = "--> " in text
+    i, count = 0, len(lines)
+    while i < count:
         line = lines[i]
-        finding = _headed(lines, i) if i + 1 < len(lines) and "--> " in lines[i + 1] else _parse(line, i, path)
+        if arrows and i + 1 < count and "--> " in lines[i + 1]:
+            finding = _headed(lines, i)
+        else:
+            finding = _parse(line, i, path) if path or ": " in line else None
         if finding is None:
             if headed and line[:1] not in ("", " ", "\t") and _PATH.match(line):
                 path = line

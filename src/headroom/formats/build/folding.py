@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from headroom.formats.build.findings import Report
 from headroom.marker import omitted
@@ -21,6 +22,7 @@ _SHORT, _SHORT_HEAD, _LONG_LIST = 72, 12, 60
 _WORTH = ((2, 2.0), (4, 1.5))
 _WILD = re.compile(r"\*(?: \*)+")
 _MOST_PARTS = 8
+_GONE = re.compile(rb"\x01+")
 
 Values = Callable[[int], str]
 
@@ -73,40 +75,43 @@ def render(lines: Sequence[str], plan: Plan) -> tuple[list[str], tuple[Omission,
     out: list[str] = []
     lost: dict[str, list[tuple[int, int]]] = {}
     regrouped: list[Omission] = []
-    of, i, count = plan.of, 0, len(lines)
-    while i < count:
-        report = plan.reports.get(i)
+    at = 0
+    for start, end in _replaced(plan):
+        out.extend(lines[at:start])
+        at = end
+        report = plan.reports.get(start)
         if report is not None:
             out.extend(report.lines)
             regrouped.extend(report.omissions)
-            i = report.end
             continue
-        if of[i] == KEPT:
-            out.append(lines[i])
-            i += 1
-            continue
-        end = i + 1
-        while end < count and of[end] != KEPT:
-            end += 1
-        marker = omitted(end - i, "lines", ((i + 1, end),), _describe(plan, i, end))
-        size = sum(map(len, lines[i:end])) + end - i
-        if size <= len(marker) * next((worth for most, worth in _WORTH if end - i <= most), 1):
-            out.extend(lines[i:end])
+        marker = omitted(end - start, "lines", ((start + 1, end),), _describe(plan, start, end))
+        size = sum(map(len, lines[start:end])) + end - start
+        if size <= len(marker) * next((worth for most, worth in _WORTH if end - start <= most), 1):
+            out.extend(lines[start:end])
         else:
             out.append(marker)
-            _record(lost, plan, i, end)
-        i = end
+            _record(lost, plan, start, end)
+    out.extend(lines[at:])
     folded = (Omission(kind, sum(b - a + 1 for a, b in r), "lines", tuple(r)) for kind, r in lost.items())
     return out, (*regrouped, *folded)
 
 
+def _replaced(plan: Plan) -> list[tuple[int, int]]:
+    """The gaps and the reports in order, each from its first line to after its last."""
+    gaps = [run.span() for run in _GONE.finditer(bytes(map(KEPT.__ne__, plan.of)))]
+    return sorted([*gaps, *((start, report.end) for start, report in plan.reports.items())])
+
+
 def _record(lost: dict[str, list[tuple[int, int]]], plan: Plan, start: int, end: int) -> None:
-    for i in range(start, end):
-        ranges = lost.setdefault(plan.reasons[plan.of[i]].kind, [])
-        if ranges and ranges[-1][1] == i:
-            ranges[-1] = (ranges[-1][0], i + 1)
+    """Add the lines of a gap to the ranges of their kinds."""
+    for reason, run in groupby(plan.of[start:end]):
+        end = start + sum(1 for _ in run)
+        ranges = lost.setdefault(plan.reasons[reason].kind, [])
+        if ranges and ranges[-1][1] == start:
+            ranges[-1] = (ranges[-1][0], end)
         else:
-            ranges.append((i + 1, i + 1))
+            ranges.append((start + 1, end))
+        start = end
 
 
 def _describe(plan: Plan, start: int, end: int) -> str:

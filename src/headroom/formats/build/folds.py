@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from functools import cached_property
+from itertools import compress, count, pairwise
 
-from headroom.formats.build.findings import reports
+from headroom.formats.build.findings import Report, reports
 from headroom.formats.build.folding import KEPT, Plan, Why, short
-from headroom.formats.build.kind_folds import KindFolder, quantity
-from headroom.formats.build.kinds import kinds_of
+from headroom.formats.build.kind_folds import KindFolder, may_fold, quantity
+from headroom.formats.build.kinds import Kinds, kinds_of, width
 from headroom.formats.build.outcomes import failure_lines, passes, trouble_words, troubled, without_times
-from headroom.formats.build.progress import progress_runs
+from headroom.formats.build.progress import FEWEST_STATES, progress_runs
 from headroom.formats.build.tap import belongings
 from headroom.model import Context
 from headroom.text.query import parse_query
@@ -25,6 +26,8 @@ _SUMMARY_LINE = re.compile(r"(FAILED|ERROR|XFAIL|XPASS|SKIPPED) (\S.*?)(?: - (.*
 _MESSAGE_HEAD = 24
 _EXCERPT = re.compile(r"\s*\d*\s*[|^~]")
 _MOST_CONTEXT, _MOST_RESULTS, _SHOWN_RESULTS, _MOST_SUITES = 40, 6, 2, 12
+_LEAST_ANNOUNCED = 8
+_THREE_OR_MORE = re.compile(rb"\x01{3,}")
 _IN_REPORT = "\0"
 
 
@@ -36,13 +39,25 @@ def fold(lines: Sequence[str], context: Context, *, tight: bool = False) -> Plan
     text = "\n".join(lines)
     found = reports(text, lines)
     if found:
-        rest = list(lines)
-        for report in found:
-            rest[report.start : report.end] = [_IN_REPORT] + [""] * (report.end - report.start - 1)
-        text, lines = "\n".join(rest), rest
+        lines = _without(found, lines)
+        text = "\n".join(lines)
     plan = _Folder(text, lines, context, tight).plan()
-    plan.reports.update((report.start, report) for report in found)
+    for report in found:
+        lost = plan.of[report.start : report.end]
+        if KEPT in lost:
+            plan.reports[report.start] = report
+            plan.of[report.start : report.end] = [KEPT] * len(lost)
     return plan
+
+
+def _without(found: Sequence[Report], lines: Sequence[str]) -> list[str]:
+    """The lines with a sign in place of each report, the same for the same lines: one report may repeat another."""
+    rest = list(lines)
+    signs: dict[tuple[str, ...], str] = {}
+    for report in found:
+        sign = signs.setdefault(tuple(lines[report.start : report.end]), _IN_REPORT * (len(signs) + 1))
+        rest[report.start : report.end] = [sign] + [""] * (report.end - report.start - 1)
+    return rest
 
 
 class _Folder:
@@ -50,31 +65,18 @@ class _Folder:
         self.lines = without_times(lines)
         self.timed = self.lines is not lines
         self.text = "\n".join(self.lines) if self.timed else text
+        self.context, self.tight = context, tight
         self.result = Plan([KEPT] * len(lines))
         self.outcome = passes(self.text)
         self.failing = failure_lines(self.text, self.lines, self.outcome)
-        query = parse_query(context.query)
-        ends = (*range(min(3, len(lines))), *range(max(0, len(lines) - 3), len(lines)))
-        self.wanted = {*ends, *(query.best(self.text, list(self.lines)) if query else ())}
         self.node_of: dict[int, str] = {}
-        self.passed = self._fold_passes()
-        self._fold_progress()
-        tells = trouble_words()
-        self.kinds = kinds_of(self._comparable(), tells)
-        self.trouble = troubled(self.kinds.templates, tells)
-        self.folder = KindFolder(
-            self.lines,
-            self.result,
-            self.kinds,
-            trouble=self.trouble,
-            wanted=self.wanted,
-            names=self.node_of,
-            tight=tight,
-        )
 
     def plan(self) -> Plan:
-        if self.passed:
-            self._fold_suites(self.passed)
+        passed = self._fold_passes()
+        self._fold_progress()
+        self.compared = self._comparable()
+        if passed:
+            self._fold_suites(passed)
         self._fold_announcements()
         self._fold_results()
         self._fold_kinds()
@@ -82,12 +84,44 @@ class _Folder:
         self._fold_blanks()
         return self.result
 
-    def _comparable(self) -> Sequence[str]:
+    @cached_property
+    def wanted(self) -> set[int]:
+        """Both ends of the output, and what the question asks for."""
+        count = len(self.lines)
+        query = parse_query(self.context.query)
+        asked = query.best(self.text, list(self.lines)) if query else ()
+        return {*range(min(3, count)), *range(max(0, count - 3), count), *asked}
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """The kinds of the lines that are neither passes nor progress."""
+        return kinds_of(self.compared, trouble_words())
+
+    @cached_property
+    def folder(self) -> KindFolder:
+        """What folds lines of one kind."""
+        return KindFolder(
+            self.lines,
+            self.result,
+            self.kinds,
+            trouble=troubled(self.kinds.templates, trouble_words()),
+            wanted=self.wanted,
+            names=self.node_of,
+            tight=self.tight,
+        )
+
+    def _still_kept(self) -> list[str]:
+        """The lines that no reason leaves out so far, the others empty."""
+        if not self.result.reasons:
+            return list(self.lines)
+        return [line if why == KEPT else "" for line, why in zip(self.lines, self.result.of, strict=True)]
+
+    def _comparable(self) -> list[str]:
         """The lines as their kinds are told apart: without passes, pytest's summary without what varies.
 
         Its messages are cut at the window's width, so that equal ones look different.
         """
-        lines = [line if reason == KEPT else "" for line, reason in zip(self.lines, self.result.of, strict=True)]
+        lines = self._still_kept()
         at = self.text.rfind(_SUMMARY)
         for i in range(self.text.count("\n", 0, at), len(lines)) if at >= 0 else ():
             found = _SUMMARY_LINE.match(lines[i])
@@ -104,6 +138,8 @@ class _Folder:
             return set()
         lines, result = self.lines, self.result
         hits = {i: said for i, line in enumerate(lines) if (said := outcome(line)) and not self.failing[i]}
+        if not hits:
+            return set()
         passed = [i for i, said in hits.items() if said == "passed"]
         timed = {i: quantity(lines[i]) or 0.0 for i in passed if "s)" in lines[i] or "s]" in lines[i]}
         owned, took = belongings(lines) if "ok " in self.text else ({}, {})
@@ -112,20 +148,27 @@ class _Folder:
         suites = [i for i in passed if not lines[i][:1].isspace()]
         if len(suites) > _MOST_SUITES or len(suites) == len(passed):
             suites = []
-        keep = self.wanted | {slowest, *passed[:1], *suites, *self._own_starts(hits)}
+        keep = {slowest, *passed[:1], *suites, *self._own_starts(hits)}
+        start = result.reason(Why("starts of tests", "test starts", one="test start"))
+        by_file: dict[str, int] = {}
         for i, said in hits.items():
-            if i in keep:
-                continue
-            if said == "started":
-                result.of[i] = result.reason(Why("starts of tests", "test starts", one="test start"))
-            else:
-                where = _TEST_FILE.search(lines[i])
-                result.of[i] = result.reason(Why("passed tests", f"passed in {where.group(1)}" if where else "passed"))
-            self._fold_belongings(i, owned.get(i, ()))
+            if i not in keep and i not in self.wanted:
+                result.of[i] = start if said == "started" else self._passed(lines[i], by_file)
+                self._fold_belongings(i, owned.get(i, ()))
         return set(hits)
+
+    def _passed(self, line: str, by_file: dict[str, int]) -> int:
+        """The reason to leave out a pass, with the test's file where the line names it."""
+        head = line[: line.rfind("::") + 2]
+        if head not in by_file:
+            where = _TEST_FILE.search(head)
+            by_file[head] = self.result.reason(Why("passed tests", f"passed in {where[1]}" if where else "passed"))
+        return by_file[head]
 
     def _own_starts(self, hits: dict[int, str]) -> Iterator[int]:
         """Starts of tests that have something to say and did not pass: what they print stands under them."""
+        if "started" not in hits.values():
+            return
         names = {_test_name(self.lines[i]) for i, said in hits.items() if said == "passed"}
         for i, said in hits.items():
             if said == "passed" or i + 1 in hits or i + 1 == len(self.lines):
@@ -144,10 +187,11 @@ class _Folder:
 
     def _fold_progress(self) -> None:
         """States of a progress line but for the last one."""
-        reason = self.result.reason(Why("states of progress", "earlier states of the line below"))
+        if self.text.count("%") < FEWEST_STATES:
+            return
         of = self.result.of
-        kept = [line if why == KEPT else "" for line, why in zip(self.lines, of, strict=True)]
-        for start, end in progress_runs(kept):
+        for start, end in progress_runs(self._still_kept()):
+            reason = self.result.reason(Why("states of progress", "earlier states of the line below"))
             of[start:end] = [reason] * (end - start)
 
     def _fold_suites(self, passed: set[int]) -> None:
@@ -174,22 +218,18 @@ class _Folder:
 
     def _fold_announcements(self) -> None:
         """ "Looking for x" directly before "Looking for x - found": the second line says it all."""
-        reason = self.result.reason(
-            Why("lines whose text the next line repeats", "repeated at the start of the line after it")
-        )
         lines, of = self.lines, self.result.of
-        for i in range(len(lines) - 1):
-            line, following = lines[i], lines[i + 1]
+        again = compress(count(), map(str.startswith, lines[1:], lines))
+        for i in [i for i in again if _LEAST_ANNOUNCED < len(lines[i]) < len(lines[i + 1])]:
             if (
-                len(line) < len(following)
-                and following.startswith(line)
-                and len(line) > 8
-                and not following[len(line)].isalnum()
+                not lines[i + 1][len(lines[i])].isalnum()
                 and of[i] == KEPT == of[i + 1]
                 and not self.failing[i]
                 and i not in self.wanted
             ):
-                of[i] = reason
+                of[i] = self.result.reason(
+                    Why("lines whose text the next line repeats", "repeated at the start of the line after it")
+                )
 
     def _fold_results(self) -> None:
         """ "tests/test_x.py::test_y FAILED" where the summary at the end names the same test and its message."""
@@ -207,6 +247,10 @@ class _Folder:
                     of[i] = reason
 
     def _fold_kinds(self) -> None:
+        if not may_fold(self.lines, map(width, self.compared), tight=self.tight):
+            return
+        if not may_fold(self.lines, self.kinds.of, tight=self.tight):
+            return
         head_of = self._contexts()
         kinds, of = self.kinds.of, self.result.of
         open_lines = (i for i, kind in enumerate(kinds) if kind >= 0 and of[i] == KEPT and i not in head_of)
@@ -236,7 +280,7 @@ class _Folder:
         """The lines under a line of trouble that belong to it (indented ones, excerpts, carets), with that line."""
         head_of: dict[int, int] = {}
         head, depth, left = -1, 0, 0
-        of, kinds, trouble = self.result.of, self.kinds.of, self.trouble
+        of, kinds, trouble = self.result.of, self.kinds.of, self.folder.trouble
         for i, line in enumerate(self.lines):
             kind = kinds[i]
             if kind < 0 or of[i] != KEPT or self.failing[i]:
@@ -257,6 +301,9 @@ class _Folder:
     def _fold_repeats(self) -> None:
         """Blocks that stand above already, word for word."""
         of = self.result.of
+        threes = self._threes()
+        if len(set(threes)) == len(threes):
+            return
         usable = [reason == KEPT and i not in self.wanted for i, reason in enumerate(of)]
         blocks: list[tuple[int, int, int]] = []
         for block in repeated_blocks(self.lines, usable):
@@ -268,6 +315,14 @@ class _Folder:
             of[block.start : block.end] = [reason] * (block.end - block.start)
             blocks.append((block.start, block.end, reason))
         self._fold_titles(blocks)
+
+    def _threes(self) -> list[tuple[str, str, str]]:
+        """All three kept lines that stand one after the other; of a repeated block the same three stand twice."""
+        threes: list[tuple[str, str, str]] = []
+        for run in _THREE_OR_MORE.finditer(bytes(map(KEPT.__eq__, self.result.of))):
+            lines = self.lines[run.start() : run.end()]
+            threes += zip(lines, lines[1:], lines[2:], strict=False)
+        return threes
 
     def _fold_titles(self, blocks: list[tuple[int, int, int]]) -> None:
         """Titles of records that say the same: "ERROR at setup of test_x" between repeats of one and the same block."""
@@ -285,14 +340,14 @@ class _Folder:
 
     def _fold_blanks(self) -> None:
         """Blank lines between left-out lines go with them."""
-        of = self.result.of
+        if not self.result.reasons:
+            return
+        lines, of = self.lines, self.result.of
+        gone = [i for i, why in enumerate(of) if why != KEPT and lines[i] and not lines[i].isspace()]
         blank = self.result.reason(Why("blank lines", "blank"))
-        last = -1
-        for i, line in enumerate(self.lines):
-            if line and not line.isspace():
-                if of[i] != KEPT and 0 <= last < i - 1:
-                    of[last + 1 : i] = [blank] * (i - last - 1)
-                last = i if of[i] != KEPT else -1
+        for last, following in [(a, b) for a, b in pairwise(gone) if a + 1 < b]:
+            if not any(map(str.strip, lines[last + 1 : following])):
+                of[last + 1 : following] = [blank] * (following - last - 1)
 
 
 def _test_name(line: str) -> str:

@@ -52,6 +52,25 @@ def _bare(word: str) -> str:
     return word[:-1] if word[-1:] == "." and word[-2:-1].isalnum() else word
 
 
+def _by_size(size: int) -> tuple[int, float]:
+    return next((most, share) for least, most, share in _BY_SIZE if size >= least)
+
+
+def may_fold(lines: Sequence[str], classes: Iterable[int], *, tight: bool) -> bool:
+    """Whether any of the `classes` of lines, one below 0 for blank ones, may have more lines than stay whole."""
+    most = 1 if tight else _by_size(sum(map(len, lines)) + len(lines))[0]
+    counts: dict[int, int] = defaultdict(int)
+    long: set[int] = set()
+    for line, one in zip(lines, classes, strict=True):
+        if one >= 0:
+            counts[one] += 1
+            if len(line) >= _LONG_LINE:
+                long.add(one)
+            if counts[one] > (1 if one in long else most):
+                return True
+    return False
+
+
 class KindFolder:
     """Folds the lines of frequent kinds in a plan.
 
@@ -76,7 +95,7 @@ class KindFolder:
         self.lines, self.plan, self.kinds = lines, plan, kinds
         self.trouble, self.wanted, self.names = trouble, wanted, names
         size = sum(map(len, lines)) + len(lines)
-        self.most, listed = next((most, share) for least, most, share in _BY_SIZE if size >= least)
+        self.most, listed = _by_size(size)
         self.short = size < _SHORT_TEXT and not tight
         self.to_keep, self.to_list, self.exemplars = size * _KEPT_SHARE, size * listed, 2
         if tight:
@@ -127,8 +146,9 @@ class KindFolder:
         if where[0] in self.names:
             return {}
         places = [place for place, word in enumerate(self.kinds.templates[kind].split(" ")) if WILDCARD in word]
-        columns = list(zip(*(self.lines[i].split() for i in where), strict=False))
-        return {p: columns[p] for p in places if p < len(columns) and len(set(columns[p])) > 1}
+        rows = (self.lines[i].split() for i in where)
+        columns = zip(*([row[p] for p in places if p < len(row)] for row in rows), strict=False)
+        return {p: column for p, column in zip(places, columns, strict=False) if len(set(column)) > 1}
 
     def _exemplars(self, where: list[int], columns: dict[int, tuple[str, ...]], first: int) -> set[int]:
         """The lines of a kind that stay: the first, the wanted, the extreme quantities, one of each rare category.

@@ -6,12 +6,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 WILDCARD = "*"
-_VALUE = re.compile(r"[0-9/\\@=_]|\w[.:]\w|\w-\w+-\w|[a-z][A-Z]|^[\"'`‘“<({\[]\S*[\"'`’”>)}\]][.,;:]?$")
+# what a value is told by: a sign in it, else its form
+_SIGN = re.compile(r"[0-9/\\@=_]")
+_FORM = re.compile(r"\w[.:]\w|\w-\w+-\w|[a-z][A-Z]|^[\"'`‘“<({\[]\S*[\"'`’”>)}\]][.,;:]?$")
 _ZERO = re.compile(r"\W?0\W?$")
 _NUMBER = re.compile(r"[\W_]*\d[\d.,:\-–]*\s*(?:[a-zA-Zµ%]{1,3}|/)?[\W_]*$")
-_LONGEST_WORD, _MOST_WORDS, _CACHE = 200, 400, 50_000
+_LONGEST_WORD, _MOST_WORDS, _CACHE, _KNOWN_WORDS = 200, 400, 50_000, 8_192
 _RARE, _MOST_RARE, _ALIKE, _MERGED_WORDS, _MERGED_PLAIN = 2, 20_000, 8, 12, 2
 
 
@@ -24,11 +27,18 @@ class _Words(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(word) > _LONGEST_WORD:
             return WILDCARD
-        value = _VALUE.search(word) and not _ZERO.match(word) and ("/" in word or not self.fixed(word))
-        shape = WILDCARD if value else word
-        if len(self) < _CACHE:
-            self[word] = shape
+        varies = (_SIGN.search(word) or _FORM.search(word)) and not _ZERO.match(word)
+        shape = WILDCARD if varies and ("/" in word or not self.fixed(word)) else word
+        if len(self) >= _KNOWN_WORDS:
+            self.clear()
+        self[word] = shape
         return shape
+
+
+@lru_cache(maxsize=1)
+def _words(fixed: Callable[[str], bool]) -> _Words:
+    """The words that are known already: those of tools come again in text after text."""
+    return _Words(fixed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +50,14 @@ class Kinds:
     counts: list[int]
 
 
+def width(line: str) -> int:
+    """How many words of a line count, -1 for a blank one; lines of one kind have equally many."""
+    return min(len(line.split(None, _MOST_WORDS)), _MOST_WORDS) or -1
+
+
 def kinds_of(lines: Sequence[str], fixed: Callable[[str], bool]) -> Kinds:
     """The kind of every line. Words that are `fixed` are never taken for values."""
-    shape = _Words(fixed).__getitem__
+    shape = _words(fixed).__getitem__
     known: dict[str, int] = {"": -1}
     ids: dict[str, int] = {}
     # what is assigned to is a name, however it is spelt; of many names that hardly come again each is a value
@@ -51,19 +66,14 @@ def kinds_of(lines: Sequence[str], fixed: Callable[[str], bool]) -> Kinds:
     for line in lines:
         kind = known.get(line)
         if kind is None:
-            words = line.split(None, _MOST_WORDS)
-            if words:
-                shapes = list(map(shape, words[:_MOST_WORDS]))
-                template = " ".join(shapes)
-                if " = " in line and "=" in words[1:_MOST_WORDS]:
-                    unnamed, at = template, words.index("=", 1) - 1
-                    shapes[at] = words[at]
-                    template = " ".join(shapes)
-                    if template != unnamed:
-                        assigned[template] = unnamed
-                kind = ids.setdefault(template, len(ids))
-            else:
-                kind = -1
+            words = line.split(None, _MOST_WORDS)[:_MOST_WORDS]
+            template = " ".join(map(shape, words))
+            if " = " in line and "=" in words[1:]:
+                unnamed, at = template, words.index("=", 1) - 1
+                template = " ".join([*map(shape, words[:at]), *words[at : at + 1], *map(shape, words[at + 1 :])])
+                if template != unnamed:
+                    assigned[template] = unnamed
+            kind = ids.setdefault(template, len(ids)) if words else -1
             if len(known) < _CACHE:
                 known[line] = kind
         of.append(kind)
@@ -89,23 +99,28 @@ def _merge_rare(templates: list[str], counts: list[int], fixed: Callable[[str], 
     "Looking for setlocale" and "Looking for getsockname" hold no digit or path to tell that a name varies; that four
     lines differ in this one place does.
     """
-    rare = [kind for kind, count in enumerate(counts) if count <= _RARE]
+    rare = [(kind, templates[kind].split(" ")) for kind, count in enumerate(counts) if count <= _RARE]
     if not _ALIKE <= len(rare) <= _MOST_RARE:
         return {}
     frequent = {templates[kind] for kind, count in enumerate(counts) if count > _RARE}
+    widths = Counter(len(words) for _, words in rare)
+    widths.update({template.count(" ") + 1: _ALIKE for template in frequent})
     groups: dict[str, list[int]] = defaultdict(list)
-    for kind in rare:
-        words = templates[kind].split(" ")
-        if len(words) > _MERGED_WORDS:
+    for kind, words in rare:
+        if len(words) > _MERGED_WORDS or widths[len(words)] < _ALIKE:
             continue
         plain = len(words) - words.count(WILDCARD)
+        if plain <= _MERGED_PLAIN:
+            continue
         for place, word in enumerate(words):
-            if plain > _MERGED_PLAIN and word != WILDCARD and not fixed(word):
+            if word != WILDCARD and not fixed(word):
                 words[place] = WILDCARD
                 groups[" ".join(words)].append(kind)
                 words[place] = word
     merged: dict[int, str] = {}
     for template, members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        if len(members) < _ALIKE and template not in frequent:
+            continue
         free = [kind for kind in members if kind not in merged]
         if len(free) >= _ALIKE or (free and template in frequent):
             merged.update(dict.fromkeys(free, template))

@@ -12,11 +12,9 @@ _PASS_STARTS: tuple[tuple[str, str], ...] = (
     ("✓", "✓ "),
     ("√", "√ "),
     ("ok ", r"ok \d+\b(?!.*# ?(?:skip|todo|SKIP|TODO))"),
-    ("--- PASS", "--- PASS: "),
     (" OK ]", r"\[ +OK \] "),
-    ("PASS", r"(?:\[gw\d+\] (?:\[ *\d+%\] )?)?PASS(?:ED)?:? \S"),
-    ("Passed", r"\d+/\d+ Test +#\d+: .* Passed +\d"),
-    ("Passed", r"Passed \S.*\[[^\]]*\]\r?$"),
+    ("PASS", r"--- PASS: |(?:\[gw\d+\] (?:\[ *\d+%\] )?)?PASS(?:ED)?:? \S"),
+    ("Passed", r"\d+/\d+ Test +#\d+: .* Passed +\d|Passed \S.*\[[^\]]*\]\r?$"),
 )
 _TEST_STARTS: tuple[tuple[str, str], ...] = (
     ("=== ", "=== (?:RUN|PAUSE|CONT|NAME) "),
@@ -129,7 +127,7 @@ _TIME = re.compile(
     r"#\d+ \d+\.\d+ )"
 )
 _PROBED, _TIMED_SHARE = 200, 0.6
-_CACHE = 50_000
+_CACHE, _LONGEST_WORD = 8_192, 100
 _FAILED = re.compile(r"(\s*)(?:[✖✗✕✘×] |not ok \d|--- FAIL: )")
 _FAILED_MARKS = ("✖ ", "✗ ", "✕ ", "✘ ", "× ", "not ok ", "--- FAIL")
 _PYTEST_BANNER = re.compile(r"=+ .* =+\r?$")
@@ -144,16 +142,22 @@ _SECTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
 
 
 class _Trouble(dict[str, bool]):
-    """Word → whether it tells of trouble by itself."""
+    """Word → whether it tells of trouble by itself; what was asked is remembered, up to a size."""
 
     def __missing__(self, word: str) -> bool:
         plain = word.strip(_EDGES).lower()
         if not plain.isalpha() and (coded := _CODED.match(plain)) is not None:
             plain = coded.group(1)
         trouble = plain in _TROUBLE_WORDS or (plain.endswith(_TROUBLE_ENDS) and plain.isalpha())
-        if len(self) < _CACHE:
+        if len(word) <= _LONGEST_WORD:
+            if len(self) >= _CACHE:
+                self.clear()
             self[word] = trouble
         return trouble
+
+
+# The words of tools come again in text after text.
+_TELLS: Callable[[str], bool] = _Trouble().__getitem__
 
 
 def without_times(lines: Sequence[str]) -> Sequence[str]:
@@ -183,15 +187,15 @@ def passes(text: str) -> Callable[[str], str] | None:
     if not passed and not started and not ends:
         return None
     nothing = "(?!)"
-    match = re.compile(rf"\s*(?:({'|'.join(passed) or nothing})|{'|'.join(started) or nothing})").match
+    begins = rf"\s*(?:({'|'.join(passed) or nothing})|{'|'.join(started) or nothing})" if passed or started else nothing
+    match = re.compile(begins).match
 
     def outcome(line: str) -> str:
         start = match(line)
         if start is not None:
             return "started" if start.group(1) is None else "passed"
         for word, end in ends:
-            at = line.rfind(word)
-            if at >= 0 and end(line, at) is not None:
+            if word in line and end(line, line.rfind(word)) is not None:
                 return "passed"
         return ""
 
@@ -200,7 +204,7 @@ def passes(text: str) -> Callable[[str], str] | None:
 
 def trouble_words() -> Callable[[str], bool]:
     """A test for words that tell of trouble by themselves; it remembers what it was asked."""
-    return _Trouble().__getitem__
+    return _TELLS
 
 
 def troubled(templates: Sequence[str], tells: Callable[[str], bool]) -> list[bool]:
@@ -219,7 +223,7 @@ def failure_lines(text: str, lines: Sequence[str], outcome: Callable[[str], str]
     inside = [False] * len(lines)
     if any(mark in text for mark in _FAILED_MARKS):
         _mark_indented(lines, outcome, inside)
-    sections = [(start.match, end.match) for word, start, end in _SECTIONS if word in text]
+    sections = [(word, start.match, end.match) for word, start, end in _SECTIONS if word in text]
     if not sections:
         return inside
     ends: Callable[[str], object] | None = None
@@ -230,8 +234,8 @@ def failure_lines(text: str, lines: Sequence[str], outcome: Callable[[str], str]
             else:
                 inside[i] = True
                 continue
-        for starts, end in sections:
-            if starts(line):
+        for word, starts, end in sections:
+            if word in line and starts(line):
                 inside[i] = True
                 ends = end
                 break

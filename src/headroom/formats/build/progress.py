@@ -12,7 +12,8 @@ _MOVING = re.compile(
     r"|[\s█▉▊▋▌▍▎▏░▒▓━╸╺─=#>.|\[\]-]+"
 )
 _UNMOVED = str.maketrans("", "", "0123456789 .,:%()/[]|-")
-_LEAST, _LONGEST = 4, 400
+FEWEST_STATES = 4
+_LONGEST = 400
 
 
 def progress_runs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -24,7 +25,7 @@ def progress_runs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
             # "[ 12%] Building x": how far all is, before what this line alone says
             percent = -1 if line[: found.start()].rstrip().endswith("[") else int(found[1])
         if start >= 0 and (percent < done or not _same(last, line)):
-            if i - start >= _LEAST:
+            if i - start >= FEWEST_STATES:
                 yield start, i - 1
             start = -1
         if start < 0 and percent >= 0:
@@ -42,4 +43,4 @@ def _same(one: str, other: str) -> bool:
 
 def shows_progress(lines: Sequence[str]) -> bool:
     """Whether some of the lines are states of one progress line."""
-    return sum(1 for line in lines if "%" in line) >= _LEAST and next(progress_runs(lines), None) is not None
+    return sum(1 for line in lines if "%" in line) >= FEWEST_STATES and next(progress_runs(lines), None) is not None

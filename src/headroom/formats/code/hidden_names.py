@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 
 from headroom.text.gaps import Gap
 
@@ -19,29 +20,29 @@ def hidden_names(lines: Sequence[str], gaps: Sequence[Gap], terms: Sequence[str]
     Those come first that speak of the question's `terms` (lower case), then those that the file holds least often.
     A name is told once.
     """
-    told = _shown(lines, gaps)
-    counts = Counter(_NAME.findall("\n".join(lines)))
+    shown = _NAME.findall("\n".join(_around(lines, gaps)))
+    hidden = [_NAME.findall("\n".join(lines[start:end])) for start, end in gaps]
+    counts = Counter(chain(shown, *hidden))
+    told = {*shown, *(name.rsplit(".", 1)[0] for name in shown if "." in name)}
+    untold = {name for name in counts if _is_telling(name)} - told
     asked = [term for term in terms if len(term) >= _MIN_TERM]
     found: list[list[str]] = []
-    for start, end in gaps:
-        inside = dict.fromkeys(_NAME.findall("\n".join(lines[start:end])))
-        new = [name for name in inside if name not in told and _is_telling(name)]
+    for names in hidden:
+        new = [name for name in dict.fromkeys(names) if name in untold]
         ranks = {name: (-_speaks_of(name, asked), counts[name], "." not in name, -len(name)) for name in new}
         best = sorted(new, key=ranks.__getitem__)[:_MOST]
-        told.update(best)
+        untold.difference_update(best)
         found.append([name for name in new if name in best])
     return found
 
 
-def _shown(lines: Sequence[str], gaps: Sequence[Gap]) -> set[str]:
-    """The names in the lines around the gaps, whole and without their last part."""
+def _around(lines: Sequence[str], gaps: Sequence[Gap]) -> list[str]:
     shown: list[str] = []
     at = 0
     for start, end in gaps:
         shown += lines[at:start]
         at = end
-    names = set(_NAME.findall("\n".join([*shown, *lines[at:]])))
-    return names | {name.rsplit(".", 1)[0] for name in names if "." in name}
+    return [*shown, *lines[at:]]
 
 
 def _is_telling(name: str) -> bool:

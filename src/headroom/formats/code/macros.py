@@ -13,7 +13,7 @@ _ARGUMENTS = rb"\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)"
 _TYPE = rb"(?:[A-Za-z_][\w:]*(?:<[^;{}()\n]*>)?(?:[ \t*&]+|\n)){1,5}"
 _LINE_START = re.compile(
     # a line of its own, with arguments or at the margin, where no expression is open
-    rb"^(?:(?<![,(=+\-*/|&?\\]\n)(?:[ \t]*" + _NAME + _ARGUMENTS + rb"|" + _NAME + rb")[ \t]*\r?$"
+    rb"\n(?:(?<![,(=+\-*/|&?\\]\n)(?:[ \t]*" + _NAME + _ARGUMENTS + rb"|" + _NAME + rb")[ \t]*\r?$"
     # before the type of a declaration
     rb"|[ \t]*(?:(?:static|extern|inline|virtual|friend)[ \t]+)*" + _NAME
     + rb"(?=[ \t]+" + _TYPE + rb"[A-Za-z_][\w:]*[ \t]*\())",
@@ -25,13 +25,13 @@ _CAPITALS = re.compile(rb"\b" + _NAME + rb"\b")
 
 def without_macros(source: bytes) -> bytes:
     """The source with such macros as spaces, of the same length."""
-    return _AFTER_PARAMETERS.sub(_blank_name, _LINE_START.sub(_blank, source))
+    return _AFTER_PARAMETERS.sub(_blank_name, _LINE_START.sub(_blank, b"\n" + source)[1:])
 
 
 def _blank(found: re.Match[bytes]) -> bytes:
     text = found[0]
     if b"(" in text:
-        return b" " * len(text.rstrip(b"\r")) + b"\r" * text.endswith(b"\r")
+        return b"\n" + b" " * (len(text.rstrip(b"\r")) - 1) + b"\r" * text.endswith(b"\r")
     return _blank_name(found)
 
 

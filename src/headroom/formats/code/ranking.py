@@ -30,11 +30,11 @@ def kept_whole(
     """The owners whose folds are not taken: the functions that are named, and of the others, by rank, what fits."""
     whole = _named(functions, wish.named)
     hidden: dict[int, int] = {}
-    sizes = [0, *accumulate(len(line) + 1 for line in lines)]
-    shown = sizes[-1]
+    sizes = list(accumulate(map(len, lines), initial=0))
+    shown = sizes[-1] + len(lines)
     for fold in folds:
         if fold.owner not in whole:
-            saved = sizes[fold.end] - sizes[fold.start] - _MARKER_CHARS
+            saved = sizes[fold.end] - sizes[fold.start] + fold.end - fold.start - _MARKER_CHARS
             hidden[fold.owner] = hidden.get(fold.owner, 0) + saved
             shown -= saved
     left = wish.budget - shown

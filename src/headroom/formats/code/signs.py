@@ -2,7 +2,8 @@
 
 "other" stands for the languages without a grammar here.
 
-One look-up of each line's first word; a pattern is tried only on lines whose first word could be a sign.
+One look-up of each line's first word; a pattern is tried only on lines whose first word could be a sign. Most texts
+have none of those words where lines begin.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from headroom.interfaces import Sample
 
 # First words → pattern of the whole line (without indentation) → the languages that have such lines.
 _TABLE: tuple[tuple[str, str, str], ...] = (
@@ -96,6 +99,18 @@ _PREFIXED = (
     ("std::", ("cpp",)), ("$this->", ("other",)), ("module.exports", ("javascript",)), ("exports.", ("javascript",)),
 )  # fmt: skip
 _FIRST = frozenset(prefix[:2] for prefix, _ in _PREFIXED)
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern for one of the words, those with the same first letter together."""
+    tails: dict[str, list[str]] = {}
+    for word in words:
+        tails.setdefault(word[0], []).append(re.escape(word[1:]))
+    return "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in tails.items())
+
+
+# How lines of a page without indentation begin that could be signs.
+_POSSIBLE = re.compile(rf"\n(?:(?:{_any_of(_SIGNS)})(?!\S)|{_any_of(prefix for prefix, _ in _PREFIXED)}|@\w)")
 _COMMENT = ("//", "/*", "*", "#", '"""', "--")
 # What code has at most in passing, and what holds code among other things has everywhere.
 _FOREIGN = re.compile(r"@@ -\d|diff --git |\+\+\+ |--- [ab]/|```|={6,}|_{6,}|Traceback \(most|E   |> {2,}|\$ ")
@@ -119,6 +134,11 @@ class Signs:
     @property
     def share(self) -> float:
         return self.signs / self.lines if self.lines else 0.0
+
+
+def possible_signs(sample: Sample) -> int:
+    """At most so many of the sample's lines are signs; a look at them as one text."""
+    return len(_POSSIBLE.findall(sample.flush))
 
 
 def signs(lines: Iterable[str]) -> Signs:

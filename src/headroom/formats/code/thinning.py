@@ -7,22 +7,37 @@ from collections.abc import Collection, Sequence
 from headroom.formats.code.outline import Fold
 from headroom.text.gaps import MIN_GAP
 from headroom.text.query import Query
-from headroom.text.selection import Segment, select
+from headroom.text.selection import select
 from headroom.text.telling import told_by
 
 OTHERS = "other lines of an outline"
 
 
+def shown_lines(lines: Sequence[str], folds: Sequence[Fold]) -> list[int]:
+    """The lines around the folds, which are in order."""
+    shown: list[int] = []
+    at = 0
+    for fold in folds:
+        shown += range(at, fold.start)
+        at = fold.end
+    return [*shown, *range(at, len(lines))]
+
+
 def thinned(
-    lines: Sequence[str], folds: Sequence[Fold], floor: Collection[int], query: Query, budget: int
+    lines: Sequence[str],
+    folds: Sequence[Fold],
+    shown: Sequence[int],
+    floor: Collection[int],
+    query: Query,
+    budget: int,
 ) -> list[Fold]:
-    """The folds with those lines added that are not worth their place within `budget` characters; `floor` stays."""
-    hidden = {i for fold in folds for i in range(fold.start, fold.end)}
-    shown = [i for i in range(len(lines)) if i not in hidden]
+    """The folds with those of the `shown` lines added that are not worth their place within `budget` characters.
+
+    Lines of the `floor` stay.
+    """
     texts = [lines[i] for i in shown]
-    scores = told_by("\n".join(texts), texts, query)
-    segments = [Segment(i, i + 1, score, i in floor) for i, score in zip(shown, scores, strict=True)]
-    kept = select(segments, [len(text) + 1 for text in texts], budget)
+    scores = told_by(texts, query.scores("\n".join(texts), texts))
+    kept = select(scores, {at for at, i in enumerate(shown) if i in floor}, [len(text) + 1 for text in texts], budget)
     gone = {i for i, stays in zip(shown, kept, strict=True) if not stays}
     return _with_others(lines, folds, gone)
 

@@ -6,15 +6,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from headroom.interfaces import Sample
 from headroom.marker import omitted
 
 _KEY = r"""(?:"[^"\n]{1,80}"|'[^'\n]{1,80}'|[A-Za-z_$.*/~<](?:[\w.$*/@+<>()\[\]-]|:(?=\S)){0,100})"""
-_YAML = re.compile(rf"\s*(?:- +)*{_KEY}\s*:(?:\s+\S.*)?$|\s*- +(?!\*\*)\S|\s*-$|---$|\.\.\.$")
+_YAML = re.compile(rf"\s*- +(?!\*\*)\S|\s*(?:- +)*{_KEY}\s*:(?:\s+\S.*)?$|\s*-$|---$|\.\.\.$")
 _YAML_PARENT = re.compile(rf"\s*(?:- +)*{_KEY}\s*:\s*(?:[|>][+-]?\d?)?(?:\s+#.*)?$")
+_PARENTS = re.compile(r":[^\S\n]*(?:$|[|>#])", re.MULTILINE)  # on a page
 _YAML_SIGN = re.compile(r"(?:apiVersion|kind|version|services|name|on|jobs|openapi|swagger|image|stages)\s*:")
 _SECTION = re.compile(r"\s*\[\[?[\w.\-\"' :/@*$]+\]\]?\s*(?:[#;].*)?$")
 _ASSIGNED = re.compile(r"\s*[\w.\-\"'/:@*]+(?: [\w.\-]+){0,2}\s*=")
 _VARIABLE = re.compile(r"(?:export )?[A-Za-z_][\w.\-]*=")
+_VARIABLES = re.compile(rf"\n{_VARIABLE.pattern}")
 _COMMENT = re.compile(r"\s*(?:#|;|!(?=\s))")
 _STAMP = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d\d:\d\d:\d\d[ .,]|(?:INFO|DEBUG|WARN|ERROR)\b")
 _ENTRY = re.compile(r"\s*(?:- |[\[\w\"'.*/~<$@-][^\s:=]*(?: [\w.-]+){0,2} ?[:=\]])")
@@ -25,7 +28,7 @@ _BLOB = re.compile(r"[A-Za-z0-9+/_-]{160,}={0,2}")
 _BLOB_LINE = re.compile(r"\s*[A-Za-z0-9+/]{48,}={0,2}\s*$")
 _NOISE_KEY = re.compile(r"(\s*)(?:- )?(managedFields|kubectl\.kubernetes\.io/last-applied-configuration)\s*:")
 _PEM_BEGIN, _PEM_END = "-----BEGIN ", "-----END "
-_MIN_BLOB_LINES, _MIN_LINES, _PREVIEW = 4, 5, 48
+_MIN_BLOB_LINES, _MIN_LINES, _MIN_PARENTS, _PREVIEW = 4, 5, 2, 48
 _MIN_NOISE = 50  # characters: less costs no more than the marker in its place
 
 
@@ -38,41 +41,57 @@ class Noise:
     kind: str
 
 
-def looks_like_config(lines: Sequence[str], filled: Sequence[str]) -> float:
+def looks_like_config(sample: Sample) -> float:
     """How surely lines are YAML, TOML, INI or properties: nearly all must be entries, and something must nest."""
-    # Most texts are no configuration, and their first lines show it
+    sure = _yaml(sample.filled) if len(_PARENTS.findall(sample.page)) >= _MIN_PARENTS else 0.0
+    if "\n[" in sample.flush or len(_VARIABLES.findall(sample.page)) >= _MIN_LINES:
+        told = [line for line in sample.filled if not _COMMENT.match(line)]
+        if len(told) >= _MIN_LINES:
+            sure = max(sure, _sections(told), _variables(told))
+    return sure if sure and _begins_with_entries(sample.lines) and not _is_stamped(sample.filled) else 0.0
+
+
+def _begins_with_entries(lines: Sequence[str]) -> bool:
     first = [line for line in lines[:_FIRST_LOOK] if line and line[0] not in "#;!"]
-    if sum(1 for line in first if _ENTRY.match(line)) * 2 < len(first):
-        return 0.0
+    return sum(map(bool, map(_ENTRY.match, first))) * 2 >= len(first)
+
+
+def _is_stamped(filled: Sequence[str]) -> bool:
+    """Whether times and levels begin more than a few lines that aren't comments, as in a log."""
     told = [line for line in filled if not _COMMENT.match(line)]
-    if len(told) < _MIN_LINES:
-        return 0.0
-    sure = max(_yaml(told), _sections(told), _variables(told))
-    return 0.0 if sure and sum(map(bool, map(_STAMP.match, told))) * 10 > len(told) else sure
+    return sum(map(bool, map(_STAMP.match, told))) * 10 > len(told)
 
 
-def _yaml(told: Sequence[str]) -> float:
-    entries = parents = inside = others = 0
+def _yaml(filled: Sequence[str]) -> float:
+    told: list[str] = []
+    entries = parents = others = 0
     deeper = -1
-    most = len(told) - 0.95 * len(told)
-    for line in told:
+    for line in filled:
+        if _COMMENT.match(line):
+            continue
+        told.append(line)
         indent = len(line) - len(line.lstrip(" "))
-        if _YAML.match(line):
+        if (":" in line or line[indent] in "-.") and _YAML.match(line):
             entries += 1
-            deeper = indent if _YAML_PARENT.match(line) else -1
+            deeper = indent if _PARENTS.search(line) and _YAML_PARENT.match(line) else -1
             parents += deeper >= 0
-        elif deeper >= 0 and indent > deeper:
-            inside += 1  # a line of a block text below its key
-        else:
+        elif deeper < 0 or indent <= deeper:  # deeper lines are a block text below its key
             others += 1
-            if others > most:
+            if others > _allowed(len(filled)):
                 return 0.0
+    if len(told) < _MIN_LINES or others > _allowed(len(told)):
+        return 0.0
     if "\t" in {line[:1] for line in told} or entries < 0.5 * len(told):
         return 0.0
-    if parents < 2 or parents * 12 < entries:
+    if parents < _MIN_PARENTS or parents * 12 < entries:
         return 0.0
     signed = told[0].startswith("---") or any(_YAML_SIGN.match(line) for line in told[:8])
     return 0.9 if signed else 0.7
+
+
+def _allowed(count: int) -> float:
+    """How many of the lines may be something else."""
+    return count - 0.95 * count
 
 
 def _sections(told: Sequence[str]) -> float:

@@ -182,6 +182,8 @@ def trim(hunk: Hunk, lines: Sequence[str], reach: int, keep: Collection[int] = (
     nothing is left out.
     """
     kinds = hunk.kinds
+    if reach >= len(kinds):
+        return [Piece(0, len(kinds), lines[hunk.start])]
     if keep:
         marked = list(kinds)
         for offset in keep:

@@ -17,6 +17,7 @@ OPEN, CLOSE, END = "\ufdd0", "\ufdd1", "\ufdd2"
 LINK = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}(\\d+){END}")
 _SPACE_AT_END = re.compile(f" ({CLOSE}\\d+{END})")
 STRAY = re.compile(f"[{OPEN}{END}]|{CLOSE}\\d*")
+_BLANK_INSIDE, _BLANK_AT_END = OPEN + " ", " " + CLOSE
 
 _MAX_VALUE, _MAX_OPTIONS = 200, 24
 
@@ -45,10 +46,13 @@ class Page:
     cut: int = 0
 
 
+def without_links(text: str) -> str:
+    """A block's text with its links as their text alone."""
+    return STRAY.sub("", text) if OPEN in text or CLOSE in text else text
+
+
 def with_links(text: str, addresses: list[str], shown: frozenset[int]) -> str:
     """A block's text with the links in `shown` as [text](address), the others as their text alone."""
-    if OPEN not in text and CLOSE not in text:
-        return text
 
     def link(match: re.Match[str]) -> str:
         at, label = int(match[2]), match[1]
@@ -62,9 +66,13 @@ def with_links(text: str, addresses: list[str], shown: frozenset[int]) -> str:
 def collapse(line: str) -> str:
     """The line with its spaces as a browser shows them; those at the ends of link texts move outside the links."""
     text = " ".join(line.split())
-    if OPEN + " " in text or " " + CLOSE in text:
-        text = " ".join(_SPACE_AT_END.sub(r"\1 ", text.replace(OPEN + " ", " " + OPEN)).split())
+    if _BLANK_INSIDE in text or _BLANK_AT_END in text:
+        text = " ".join(_SPACE_AT_END.sub(_behind, text.replace(_BLANK_INSIDE, " " + OPEN)).split())
     return text
+
+
+def _behind(found: re.Match[str]) -> str:
+    return f"{found[1]} "
 
 
 def link_pieces(text: str) -> list[str]:

@@ -38,6 +38,7 @@ _UNSEEN = {
     "map": "image maps",
     "head": "",
 }
+_COUNTED = {tag: kind for tag, kind in _UNSEEN.items() if kind} | {"img": "images"}
 _HEADINGS = {f"h{n}": "#" * n + " " for n in range(1, 7)}
 _PERMALINKS = frozenset(("#", "¶", "§", "🔗"))
 _NO_ADDRESS = ("#", "javascript:", "data:")
@@ -71,8 +72,7 @@ def parse_page(source: str) -> Page:
     root = document.root
     if root is not None:
         _read_head(document, page)
-        for tag, kind in (*_UNSEEN.items(), ("img", "images")):
-            page.unseen[kind] += len(document.tags(tag)) if kind else 0
+        page.unseen.update(_COUNTED[node.tag or ""] for node in document.css(", ".join(_COUNTED)))
         _Walk(page).run(root)
     return page
 
@@ -172,9 +172,10 @@ class _Walk:
                 stack.append(following)
             if node.is_text_node:
                 text = node.text_content or ""
-                self.parts.append(text)
-                if self.in_link:
-                    self.linked += len(text.strip())
+                if self.parts or not text.isspace():  # a block does not begin with spaces
+                    self.parts.append(text)
+                    if self.in_link:
+                        self.linked += len(text.strip())
                 continue
             tag = node.tag or ""
             if tag not in _UNSEEN and tag[:1].isalpha():
@@ -183,7 +184,10 @@ class _Walk:
 
     def _open(self, node: LexborNode, tag: str, stack: list[LexborNode | tuple[str, bool]]) -> None:
         if tag in _PLAIN:
-            self._open_inline(tag, {})
+            if tag in _CODE:
+                self.parts.append("`")
+            elif tag == "br":
+                self.parts.append("\v")
             stack.append((tag, False))
             child = node.child
             if child is not None:
@@ -243,9 +247,7 @@ class _Walk:
         self.sections += tag in _SECTIONS
 
     def _open_inline(self, tag: str, attributes: dict[str, str | None]) -> None:
-        if tag == "br":
-            self.parts.append("\v")
-        elif tag == "a":
+        if tag == "a":
             self.in_link += 1
             if self.link < 0:
                 self.link_at = len(self.parts)
@@ -259,8 +261,6 @@ class _Walk:
             alt = " ".join((attributes.get("alt") or "").split())
             if alt:
                 self.parts.append(f"[image: {alt}]")
-        elif tag in _CODE:
-            self.parts.append("`")
 
     def _close(self, tag: str, region: bool) -> None:
         if tag in _CODE:
@@ -314,6 +314,7 @@ class _Walk:
     def _flush(self) -> None:
         """Ends the open block: spaces collapse as in a browser, `\\v` (a br) ends a line."""
         if not self.parts:
+            self.linked = 0
             return
         if self.link >= 0 and not "".join(self.parts[self.link_at :]).strip():
             # a link around blocks (a card): it goes on, and the first block with a text shows it

@@ -45,11 +45,14 @@ class Region:
 
 def is_hidden(attributes: dict[str, str | None]) -> bool:
     """Whether the element itself says that it isn't shown."""
-    return "hidden" in attributes or _HIDDEN.search(attributes.get("style") or "") is not None
+    style = attributes.get("style")
+    return "hidden" in attributes or (bool(style) and _HIDDEN.search(style or "") is not None)
 
 
 def region_of(tag: str, attributes: dict[str, str | None], in_section: bool) -> Region | None:
     """The region an element opens, if any; the header and footer of a section inside the page are its own matter."""
+    if not attributes and tag not in _TAGS:
+        return None
     role = attributes.get("role") or ""
     if role in _ROLES:
         return Region(_ROLES[role], role != "complementary")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -59,14 +59,17 @@ _IS_NUMBER = re.compile(rf"{_NUMBER}|NaN|-?Infinity")
 _WORDS = rf"(?:{_NUMBER}|null|true|false|NaN|-?Infinity)"
 _ANY = "\x00-\x1f\u2028\u2029\x85\ud800-\udfff"
 _STRINGS = json.JSONDecoder(strict=False)
-_INLINE = re.compile(rf"(?!{_WORDS}\Z)(?![\s#=<])[^,\[\]{{}}\"{_ANY}]*[^,\[\]{{}}\"\s{_ANY}]\Z")
+_INLINE = re.compile(rf"(?![\s#=<])(?=([^,\[\]{{}}\"{_ANY}]+))\1(?<!\s)\Z")  # what is taken is not given back
 _KEY = re.compile(rf"(?![\s#=<])[^,:\[\]{{}}\"{_ANY}]*[^,:\[\]{{}}\"\s{_ANY}]\Z")
 _CELL = re.compile(rf"(?!{_WORDS}\Z)(?![#=\[{{\"])[^{_ANY}]+\Z")
-_RISKY = re.compile(rf"^(?:[#=\[{{\"]|{_WORDS}$|$)|[\x00-\x09\x0b-\x1f{_ANY[3:]}]", re.M)
+_UNWRITABLE = re.compile(rf"[{_ANY}]")
+_RISKY = re.compile(rf"\n(?:[#=\[{{\"\n]|{_WORDS}\n)")
 _TOKEN = re.compile(r"[^,\[\]{}\"]*")
 _KEY_TOKEN = re.compile(r"[^,:\[\]{}\"]*")
 _REF = re.compile(r"#(\d+)(?:/(.*))?", re.S)
 _CONTAINERS = frozenset((list, dict, Pairs))
+_SCALARS = frozenset((str, bytes, Packed, bool, type(None), Missing, Ref))
+_NO_TEXTS, _ENDS = frozenset(("null", "true", "false", *_CONSTANTS)), "0123456789y"  # of numbers and -Infinity
 _LINE = 100  # the items of a longer container stand on lines of their own: after a comma that costs nothing
 _WIDE_ITEM = 40  # a list of shorter items runs on
 
@@ -75,10 +78,17 @@ def inline(value: Any, depth: int = 0) -> str:
     """A value as it stands inside brackets."""
     kind = type(value)
     if kind is str:
-        return value if _INLINE.match(value) else quote(value)
+        return value if _is_bare(value) else quote(value)
     if kind is list or kind is dict or kind is Pairs:
         return _container(value, depth)
     return scalar(value)
+
+
+def _is_bare(text: str) -> bool:
+    """Whether a string can stand inside brackets without quotes."""
+    if text.isidentifier():  # as most short ones are
+        return text not in _NO_TEXTS
+    return _INLINE.match(text) is not None and not (text[-1] in _ENDS and _IS_NUMBER.fullmatch(text))
 
 
 def _container(value: Any, depth: int) -> str:
@@ -120,14 +130,12 @@ def laid_out(value: Any, depth: int = 0) -> str:
 def scalar(value: Any) -> str:
     """A number, a literal, a reference or what stands in place of something left out."""
     kind = type(value)
-    if kind is bytes:
+    if kind is bytes or kind is Packed:
         return str(value, "ascii")
     if value is None:
         return "null"
     if kind is bool:
         return "true" if value else "false"
-    if kind is Packed:
-        return str(value.text)
     if kind is Ref:
         if value.key is None:
             return f"#{value.section}"
@@ -137,7 +145,7 @@ def scalar(value: Any) -> str:
 
 def inline_key(key: str) -> str:
     """An object's key as it stands before its colon, or in a list of keys."""
-    return key if _KEY.match(key) else quote(key)
+    return key if key.isidentifier() or _KEY.match(key) else quote(key)
 
 
 def cell(value: Any) -> str:
@@ -147,16 +155,26 @@ def cell(value: Any) -> str:
     return inline(value)
 
 
-def cells(values: list[Any]) -> list[str]:
-    """The cells of a column; what has one type is written at once."""
-    kinds = set(map(type, values))
-    if kinds == {str}:
-        joined = "\n".join(values)
-        if not _RISKY.search(joined) and joined.count("\n") == len(values) - 1:
-            return values
-    elif kinds == {bytes}:
+def cells(values: list[Any], kinds: Set[type]) -> list[str]:
+    """The cells of a column with values of these types; what has one type is written at once, what is equal once."""
+    if kinds == {bytes}:
         return b"\n".join(values).decode("ascii").split("\n")
-    return ["" if v is MISSING else cell(v) for v in values]
+    if not kinds <= _SCALARS:
+        known: dict[str, str] = {}  # equal lists are written again, but kept once
+        return [known.setdefault(c, c) for c in ("" if v is MISSING else cell(v) for v in values)]
+    distinct = dict.fromkeys(values)
+    if kinds == {str} and _all_bare(list(distinct)):
+        return values
+    written = {v: "" if v is MISSING else cell(v) for v in distinct}
+    return [written[v] for v in values]
+
+
+def _all_bare(texts: list[str]) -> bool:
+    """Whether each of the texts is its own cell."""
+    joined = "\n".join(("", *texts, ""))
+    if joined.count("\n") > len(texts) + 1 or _RISKY.search(joined):
+        return False
+    return "".join(texts).isprintable() or not _UNWRITABLE.search("".join(texts))
 
 
 def tuples(value: Any, schema: Schema | None) -> str:

@@ -7,15 +7,14 @@ unescaped. `Document.text` and `decode` are inverse as JSON goes: key order, dup
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from operator import is_ as _is
-from typing import Any
+from typing import Any, Protocol
 
 from headroom.formats.json.columns import dotted, read_head
 from headroom.formats.json.compact import Reader, Ref, Shown, inline, laid_out
 from headroom.formats.json.read import MAX_DEPTH, escape_surrogates, minified_document, path_step
-from headroom.formats.json.records import LONG_LIST, Records, extract, resolve
+from headroom.formats.json.records import ENDLESS, LONG_LIST, Reach, Records, Survey, extract, resolve
 from headroom.formats.json.relations import text_of
 from headroom.formats.json.tables import Table, read_table, table_of
 
@@ -24,8 +23,7 @@ _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x85\u2028\u2029\ud800-\udf
 _TEXT_LINES, _TEXT_SIZE, _MIN_ROWS, _FEW, _ADDRESSES, _HEADING_SIZE = 8, 300, 2, 8, 6, 30
 _START = "[JSON"
 _TABLE_DEPTH = 16  # what stands deeper is written in place
-_LIFTED = frozenset((str, dict, list, Shown))
-Thin = Callable[[Table, str, str], list[str]]
+_LIFTED, _NESTING = frozenset((str, dict, list, Shown)), frozenset((dict, list))
 _LEGEND = tuple(
     (re.compile(pattern, re.M), meaning)
     for pattern, meaning in (
@@ -43,6 +41,15 @@ _LEGEND = tuple(
 )
 
 
+class Thinner(Protocol):
+    """Chooses among the lines of a table at a path; `lost` says whether anything of the document was left out."""
+
+    @property
+    def lost(self) -> bool: ...
+
+    def rows(self, table: Table, path: str, word: str) -> list[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Section:
     """A table with the line that says what it is."""
@@ -55,9 +62,10 @@ class _Section:
 class _Writer:
     """Takes tables and texts out of a document and numbers them."""
 
-    def __init__(self, first: int, lift: bool, known: dict[int, Table], thin: Thin | None) -> None:
+    def __init__(self, first: int, lift: bool, reach: Reach, known: dict[int, Table], thinner: Thinner | None) -> None:
         self.next = first
-        self.lift, self.known, self.thin = lift, known, thin
+        self.reach = reach
+        self.lift, self.known, self.thinner = lift, known, thinner
         self.tables: list[_Section] = []
         self.texts: list[str] = []
 
@@ -74,14 +82,14 @@ class _Writer:
             return value
         if depth > MAX_DEPTH:
             raise ValueError("nested too deep")
-        if kind is list and not _LIFTED.intersection(map(type, value)):
+        if kind is list and _LIFTED.isdisjoint(map(type, value)):
             return value
         table = self.table(value, path) or self.object(value, path) if depth < _TABLE_DEPTH else None
         if table is not None:
             return table
         if kind is dict:
-            return {k: self.frame(v, path + path_step(k), depth + 1) for k, v in value.items()}
-        return [self.frame(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(value)]
+            return {k: self.frame(v, path + path_step(k), depth + 1) if _may_lift(v) else v for k, v in value.items()}
+        return [self.frame(v, f"{path}[{i}]", depth + 1) if _may_lift(v) else v for i, v in enumerate(value)]
 
     def text(self, value: Any, path: str) -> Any:
         """A reference to a long text, the value itself where it is none."""
@@ -114,7 +122,7 @@ class _Writer:
         table = self.known.get(id(value))
         if table is None:
             texts, tables = len(self.texts), len(self.tables)
-            if self.lift:
+            if self.lift and self.reach.get(id(value), ENDLESS) >= _TEXT_SIZE:
                 steps = map(path_step, value) if word == "entries" else (f"[{i}]" for i in range(len(rows)))
                 rows = [self.lifted(row, path + step) for row, step in zip(rows, steps, strict=True)]
             table = table_of(rows, literal)
@@ -126,7 +134,7 @@ class _Writer:
         else:
             tables = len(self.tables)
         number = self.number()
-        lines = table.lines if self.thin is None else self.thin(table, path, word)
+        lines = table.lines if self.thinner is None else self.thinner.rows(table, path, word)
         section = _section(number, f"{len(table.lines)} {word}", table, lines, f" of {path}")
         self.tables.insert(tables, section)  # before the tables of lists inside its rows
         return Ref(number)
@@ -152,14 +160,23 @@ class _Writer:
         if kind is str or kind is Shown:
             return self.text(value, path)
         if kind is dict:
-            made = {k: self.lifted(v, path + path_step(k)) if _may_lift(v) else v for k, v in value.items()}
-            return value if all(map(_is, made.values(), value.values())) else made
+            changed: dict[str, Any] = {}
+            for key, below in value.items():
+                if self.may_lift(below) and (made := self.lifted(below, path + path_step(key))) is not below:
+                    changed[key] = made
+            return {**value, **changed} if changed else value
         if kind is list:
             if len(value) >= LONG_LIST and type(value[0]) is dict and (table := self.table(value, path)) is not None:
                 return table
-            items = [self.lifted(v, f"{path}[{i}]") if _may_lift(v) else v for i, v in enumerate(value)]
+            items = [self.lifted(v, f"{path}[{i}]") if self.may_lift(v) else v for i, v in enumerate(value)]
             return value if all(map(_is, items, value)) else items
         return value
+
+    def may_lift(self, value: Any) -> bool:
+        """Whether a value is or may hold a long text or a long list of objects."""
+        if type(value) is list and len(value) >= LONG_LIST:
+            return True
+        return _may_lift(value) and (type(value) not in _NESTING or self.reach.get(id(value), ENDLESS) >= _TEXT_SIZE)
 
 
 def _may_lift(value: Any) -> bool:
@@ -193,16 +210,24 @@ class Document:
     """
 
     def __init__(self, value: Any, lines: bool, lift: bool = True, like: Document | None = None) -> None:
-        self.frame, self.records, long_lists = extract(value, 1)
-        self.lines, self.lift = lines, lift or long_lists > 1
-        # A document that shares parts with this one, none of them rewritten to references, shares their tables.
-        self.known: dict[int, Table] = {} if like is None or like.records or self.records else like.known
+        self.frame: Any = value
+        self.records: list[Records] = []
+        self.seen: Survey
+        if like is not None and not like.records:  # what is left out of unlike objects makes no two of them alike
+            self.seen = like.seen
+        else:
+            self.frame, self.records, self.seen = extract(value, 1)
+        self.lines, self.lift = lines, lift or self.seen.long_lists > 1
+        # By the id of its rows. What shares parts with another document, none of them rewritten, shares their tables.
+        self.known: dict[int, Table] = {} if like is None or like.records else dict(like.known)
         self.longest = 0  # rows of the longest table, once written
 
-    def text(self, thin: Thin | None = None, whole: bool = True) -> str:
-        """The compact form. `thin` chooses among a table's lines; `whole` says that nothing was left out before."""
-        writer = _Writer(1 + len(self.records), self.lift, self.known, thin)
+    def text(self, thinner: Thinner | None = None) -> str:
+        """The compact form, with a thinner what is left of it: nothing where nothing was left out."""
+        writer = _Writer(1 + len(self.records), self.lift, self.seen.reach, self.known, thinner)
         frame = laid_out(writer.frame(self.frame, "$"))
+        if thinner is not None and not thinner.lost:
+            return ""
         self.longest = max((len(table.lines) for table in writer.tables), default=0)
         sections = [*writer.tables, *map(_records, self.records)]
         tables = [line for table in sections for line in (table.heading, *table.heads, *table.lines)]
@@ -212,7 +237,7 @@ class Document:
         legend = _legend(heads, lettered, any(map(_has_gaps, sections))) if heads else []
         if (heads or writer.texts) and not alone:
             legend.insert(0, "#1 stands for section #1")
-        header = _header(self.lines, legend, whole)
+        header = _header(self.lines, legend, thinner is None)
         return escape_surrogates("\n".join([header, *([] if alone else [frame]), *tables, *writer.texts]))
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from operator import is_
+from typing import Any
 
 MAX_DEPTH = 120
 _SHORT = 20  # items; a longer array of numbers is a series, of which parts may be left out
@@ -38,33 +39,38 @@ _DECODER = json.JSONDecoder(
 
 def escape_surrogates(text: str) -> str:
     """JSON text with the lone surrogates in its string literals escaped, so that it can be encoded."""
-    return _SURROGATE.sub(lambda m: f"\\u{ord(m.group()):04x}", text) if _SURROGATE.search(text) else text
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return _SURROGATE.sub(lambda m: f"\\u{ord(m.group()):04x}", text)
 
 
-class Packed(NamedTuple):
+class Packed(bytes):
     """A short array of nothing but numbers (or such arrays), as its JSON text: coordinates come by the thousand."""
 
-    text: str
+    __slots__ = ()
 
 
 def packed(value: Any, depth: int = 0) -> Any:
     """The value with its short arrays of numbers packed. ValueError when it is nested deeper than `MAX_DEPTH`."""
     kind = type(value)
     if kind is dict:
-        return {k: packed(v, depth) if type(v) in _OPEN else v for k, v in value.items()}
+        if _OPEN.isdisjoint(map(type, value.values())):
+            return value
+        made = {k: packed(v, depth) if type(v) in _OPEN else v for k, v in value.items()}
+        return value if all(map(is_, made.values(), value.values())) else made
     if kind is not list:
         return value
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
     kinds = set(map(type, value))
     if kinds == {bytes} and len(value) <= _SHORT:
-        return Packed(f"[{b','.join(value).decode('ascii')}]")
+        return Packed(b"[%b]" % b",".join(value))
     if not kinds & _OPEN:
         return value
     items = [packed(v, depth + 1) if type(v) in _OPEN else v for v in value]
     if len(items) <= _SHORT and set(map(type, items)) == {Packed}:
-        return Packed(f"[{','.join([item.text for item in items])}]")
-    return items
+        return Packed(b"[%b]" % b",".join(items))
+    return value if all(map(is_, items, value)) else items
 
 
 @lru_cache(maxsize=512)  # the same keys come again with every object
@@ -133,10 +139,8 @@ def minified(value: Any, depth: int = 0) -> str:
     kind = type(value)
     if kind is str:
         return quote(value)
-    if kind is bytes:
+    if kind is bytes or kind is Packed:
         return str(value, "ascii")
-    if kind is Packed:
-        return str(value.text)
     if value is None:
         return "null"
     if kind is bool:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from headroom.formats.json.columns import Column
 from headroom.formats.json.compact import MISSING, Missing, Ref
 
 Parts = tuple[str, ...]  # literal, base, literal, base, …, literal
 _MIN_TARGET, _MIN_COPY, _MIN_BASE, _MAX_BASES, _MAX_COLUMNS = 24, 4, 3, 6, 200  # what is short stands as it is
+_MIN_SINGLE = 7  # characters; what is longer can be part of an address in a table of one row
+_TEXTS, _STRINGS = frozenset((str, bytes, Ref, Missing)), frozenset((str, Missing))
 _QUOTED = re.compile(r"(?:^|[._])(?:html_?url|web_?url|perma_?link)$", re.I)  # addresses that people open and pass on
 _PART = re.compile(r"<([^<>]+)>")
 
@@ -65,94 +69,98 @@ def fill(parts: Parts, row: dict[str, Any]) -> Any:
     return "".join(out)
 
 
-def templates(
-    names: Sequence[str], columns: Sequence[Sequence[Any]], cells: Sequence[list[str]], literal: str
-) -> dict[int, Parts]:
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A column of strings that may be built from others: how long they are, and its first and last row with one."""
+
+    index: int
+    values: Sequence[Any]
+    mean: int
+    first: int
+    last: int
+
+
+_Bases = list[tuple[str, str, int]]  # a column's texts in two rows, and its index
+
+
+def templates(columns: Sequence[Column], literal: str) -> dict[int, Parts]:
     """Columns that are built from others, as index → template; never in a circle, never the one named `literal`.
 
-    `columns` holds their values and `cells` those as written. A single row shows what is an address of what, so there
-    only addresses are built.
+    A single row shows what is an address of what, so there only addresses are built.
     """
     if not columns or len(columns) > _MAX_COLUMNS:
         return {}
-    single = len(columns[0]) == 1
-    texts = [_texts(values, written) for values, written in zip(columns, cells, strict=True)]
-    usable = [i for i, t in enumerate(texts) if t is not None and "<" not in names[i] and ">" not in names[i]]
-    varied = [i for i in usable if len(set(texts[i] or ())) > 1 or (single and len((texts[i] or [""])[0] or "") > 7)]
-    targets = [
-        i for i in varied if names[i] != literal and _is_target(columns[i], single) and not _QUOTED.search(names[i])
-    ]
+    single = len(columns[0].values) == 1
+    usable = [i for i, column in enumerate(columns) if _is_varied(column, single)]
+    targets = [_target(columns, i) for i in usable if columns[i].name != literal and _is_target(columns[i], single)]
     found: dict[int, Parts] = {}
     needs: dict[int, set[int]] = {}
+    probed: dict[tuple[int, int], _Bases] = {}
     # Longer values first, so that what they are built from still stands; of equal columns the first one stays.
-    for target in sorted(targets, key=lambda i: (-_mean(texts[i]), -i)):
-        bases = [i for i in varied if i != target and target not in needs.get(i, ()) and texts[i]]
-        parts = _explain(texts, target, bases, names)
+    for target in sorted(targets, key=lambda target: (-target.mean, -target.index)):
+        rows = target.first, target.last
+        if rows not in probed:
+            probed[rows] = _probed(columns, usable, *rows)
+        parts = _explain(target, columns, probed[rows], needs)
         if parts is None:
             continue
-        used = {i for i in bases if names[i] in parts[1::2]}
-        reach = set(used)
-        for i in used:
-            reach |= needs.get(i, set())
-        found[target] = parts
-        needs[target] = reach
+        used = {p for p in parts if not isinstance(p, str)}
+        reach = used.union(*[needs.get(i, ()) for i in used])
+        found[target.index] = tuple(p if isinstance(p, str) else columns[p].name for p in parts)
+        needs[target.index] = reach
         for i, below in needs.items():
-            if target in below:
+            if target.index in below:
                 needs[i] = below | reach
     return found
 
 
-def _texts(values: Sequence[Any], written: list[str]) -> Sequence[str | None] | None:
-    """The column as template texts, None for missing; no list when another kind of value stands in it."""
-    kinds = set(map(type, values))
-    if kinds == {str}:
-        return values
-    if kinds == {bytes}:
-        return written
-    if not kinds <= {str, bytes, Ref, Missing}:
-        return None
-    out: list[str | None] = []
-    for value in values:
-        text = None if value is MISSING else text_of(value)
-        if text is None and value is not MISSING:
-            return None
-        out.append(text)
-    return out
+def _is_varied(column: Column, single: bool) -> bool:
+    """Whether a column holds texts that differ; in a single row, one that is long enough."""
+    if not column.kinds <= _TEXTS or "<" in column.name or ">" in column.name:
+        return False
+    if Ref in column.kinds and any(type(v) is Ref and v.key is None for v in column.values):
+        return False
+    first = column.values[0]
+    return column.values.count(first) < len(column.values) or (single and len(text_of(first) or "") > _MIN_SINGLE)
 
 
-def _is_target(values: Sequence[Any], single: bool) -> bool:
-    if single:
-        return type(values[0]) is str and "://" in values[0]
-    return all(type(v) is str or v is MISSING for v in values)
+def _is_target(column: Column, single: bool) -> bool:
+    if single and not (type(column.values[0]) is str and "://" in column.values[0]):
+        return False
+    return column.kinds <= _STRINGS and not _QUOTED.search(column.name)
 
 
-def _mean(texts: Sequence[str | None] | None) -> int:
-    some = [len(t) for t in texts or () if t is not None]
-    return sum(some) // max(1, len(some))
+def _target(columns: Sequence[Column], index: int) -> _Target:
+    values = columns[index].values
+    if Missing not in columns[index].kinds:
+        return _Target(index, values, sum(map(len, values)) // len(values), 0, len(values) - 1)
+    rows = [i for i, value in enumerate(values) if value is not MISSING]
+    return _Target(index, values, sum([len(values[i]) for i in rows]) // len(rows), rows[0], rows[-1])
+
+
+def _probed(columns: Sequence[Column], usable: list[int], first: int, last: int) -> _Bases:
+    """What a value in both rows can be built from, the longest first."""
+    texts = [(text_of(columns[i].values[first]), text_of(columns[i].values[last]), i) for i in usable]
+    found = [(a, b, i) for a, b, i in texts if a and b]
+    found = [(a, b, i) for a, b, i in found if len(a) >= _MIN_BASE or len(b) >= _MIN_BASE or a.isdigit()]
+    return sorted(found, key=lambda base: (-len(base[0]), base[2]))
 
 
 def _explain(
-    texts: Sequence[Sequence[str | None] | None], target: int, bases: Sequence[int], names: Sequence[str]
-) -> Parts | None:
-    column = texts[target] or ()
-    rows = [i for i, t in enumerate(column) if t is not None]
-    if not rows or _mean(column) < _MIN_COPY:
+    target: _Target, columns: Sequence[Column], bases: _Bases, needs: dict[int, set[int]]
+) -> list[str | int] | None:
+    """The parts that a column is built from in every row: literals and indexes of columns that don't need it."""
+    if target.mean < _MIN_COPY:
         return None
-    probes = (rows[0], rows[-1])
-    first, last = (column[p] or "" for p in probes)
-    near: list[tuple[str, str, int]] = []
-    for i in bases:
-        base = texts[i] or ()
-        a, b = base[probes[0]], base[probes[1]]
-        if a and b and a in first and b in last and (len(a) >= _MIN_BASE or len(b) >= _MIN_BASE or a.isdigit()):
-            near.append((a, b, i))
-    near.sort(key=lambda n: (-len(n[0]), n[2]))
+    first, last = target.values[target.first], target.values[target.last]
+    near = [(a, b, i) for a, b, i in bases if a in first and b in last and i != target.index]
+    near = [base for base in near if target.index not in needs.get(base[2], ())]
     for start in range(min(len(near), _MAX_BASES)):
         parts = _greedy(first, last, near[start:])
-        if parts is None or ((len(parts) > 3 or parts[0] or parts[-1]) and _mean(column) < _MIN_TARGET):
+        if parts is None or ((len(parts) > 3 or parts[0] or parts[-1]) and target.mean < _MIN_TARGET):
             continue
-        if _holds(parts, texts, target):
-            return tuple(p if isinstance(p, str) else names[p] for p in parts)
+        if _holds(parts, columns, target.values):
+            return parts
     return None
 
 
@@ -190,13 +198,12 @@ def _made(parts: Sequence[str | int], by: dict[int, str]) -> str:
     return "".join(p if isinstance(p, str) else by[p] for p in parts)
 
 
-def _holds(parts: Sequence[str | int], texts: Sequence[Sequence[str | None] | None], target: int) -> bool:
-    bases = [p for p in parts if not isinstance(p, str)]
-    literals = "".join(p.replace("%", "%%") if isinstance(p, str) else "%s" for p in parts)
-    for want, *have in zip(texts[target] or (), *[texts[i] or () for i in bases], strict=True):
-        if want is None:
-            if None not in have:
-                return False
-        elif None in have or literals % tuple(have) != want:
-            return False
-    return True
+def _holds(parts: Sequence[str | int], columns: Sequence[Column], wanted: Sequence[Any]) -> bool:
+    """Whether the parts give the wanted value in each row, and nothing where it is missing."""
+    bases = [columns[p] for p in parts if not isinstance(p, str)]
+    form = "".join(p.replace("%", "%%") if isinstance(p, str) else "%s" for p in parts)
+    rows = zip(*[base.values if base.kinds == {str} else map(text_of, base.values) for base in bases], strict=True)
+    return all(
+        None in have if want is MISSING else None not in have and form % have == want
+        for want, have in zip(wanted, rows, strict=True)
+    )

@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 from headroom import marker
 from headroom.formats.json.compact import Gap, Shown, inline
 from headroom.formats.json.read import Pairs, path_step
+from headroom.formats.json.records import Reach
 from headroom.formats.json.statistics import is_measurement, standing_out, summary
 from headroom.formats.json.tables import Table
 from headroom.formats.prose.extracts import Extract, extracts, written
 from headroom.model import Context, Level, Omission
 from headroom.text.query import parse_query
 
+Key = TypeVar("Key")
 _OWN_LINES, _OWN_SIZE = 20, 2000  # lines or characters from which it is tried as a text of its own type
 _DIGITS = re.compile(r"\d+")
 _DATED = re.compile(r"[12]\d{3}-\d\d-\d\d")
@@ -29,7 +31,7 @@ _PREVIEW = 5  # the part of a very long string that stays
 _BLOCK, _MARKER = 5, 60  # rows that stay together; characters below which a gap is not worth its marker
 _WIDE_SHARE = 0.1  # of what a table of wide rows has beyond its free characters
 _OUTLIERS, _SAID = 3, 600
-_SPARED, _SHORT = 12, 20  # a gap of fewer items stays as it is; a shorter list of numbers is no series
+_SPARED = 12  # a gap of fewer items stays as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,12 @@ class Shortener:
         self._losses: list[Omission] = []
         self.extracts: dict[str, Extract] = {}
         self.plain: set[str] = set()  # strings that are no shorter in any type's form
+        self.saved = 0  # characters of strings and series, not of rows; noise counts thrice, as its tokens are short
+
+    @property
+    def lost(self) -> bool:
+        """Whether anything was left out so far."""
+        return bool(self._losses)
 
     @property
     def omissions(self) -> tuple[Omission, ...]:
@@ -100,10 +108,14 @@ class Shortener:
         single = [o for o in self._losses if (o.kind, o.unit) not in many]
         return (*single, *(Omission(kind, sums[kind, unit], unit) for kind, unit in kinds if (kind, unit) in many))
 
-    def document(self, value: Any, share: float | None = None) -> Any:
-        """The whole document shortened; its written texts are weighed together, as passages of one result."""
+    def document(self, value: Any, reach: Reach, share: float | None = None) -> Any:
+        """The whole document shortened; its written texts are weighed together, as passages of one result.
+
+        `reach` tells in which containers to look for long strings and series.
+        """
+        self.reach = reach
         found: dict[str, str] = {}
-        for text, path in _long_texts(value, self.limits.looked_at):
+        for text, path in self._long_texts(value):
             found.setdefault(text, path)
         texts = [text for text, prose in zip(found, written(list(found)), strict=True) if prose]
         if texts:
@@ -114,7 +126,9 @@ class Shortener:
     def value(self, value: Any, path: str) -> Any:
         """The value with long strings and series shortened; the same object where nothing changed."""
         if type(value) is str:
-            return self.text(value, path) if len(value) >= self.limits.looked_at else value
+            made = self.text(value, path) if len(value) >= self.limits.looked_at else value
+            self.saved += len(value) - len(made.text if type(made) is Shown else made)
+            return made
         if type(value) is list:
             return self._list(value, path)
         if type(value) is dict:
@@ -123,40 +137,55 @@ class Shortener:
 
     def _list(self, value: list[Any], path: str) -> Any:
         changed = self._below(enumerate(value), lambda i: f"{path}[{i}]")
-        most = self.limits.items if _is_series(value) else self.limits.named
-        if len(value) > most + _SPARED and not any(type(v) is dict for v in value):
-            names = [v for v in value if type(v) is str]
-            kept = self._around(list(map(inline, value)), names, _extremes(value))
-            items = [changed.get(i, v) for i, v in enumerate(value)] if changed else value
-            return self._thinned(items, kept, path, "rows")
+        if self._may_thin(value) and dict not in map(type, value):
+            most = self.limits.items if _is_series(value) else self.limits.named
+            if len(value) > most + _SPARED:
+                names = [v for v in value if type(v) is str]
+                parts = list(map(_part, value))
+                kept = self._around(parts, names, _extremes(value))
+                items = [changed.get(i, v) for i, v in enumerate(value)] if changed else value
+                return self._thinned(items, parts, kept, path, "rows")
         return [changed.get(i, v) for i, v in enumerate(value)] if changed else value
 
     def _map(self, value: dict[str, Any], path: str) -> Any:
-        changed = self._below(value.items(), lambda key: f"{path}{path_step(key)}")
-        most = self.limits.items if all(map(_DATED.match, value)) else self.limits.named
-        flat = not any(type(v) in (dict, list) for v in value.values())
-        if len(value) > most + _SPARED and flat:
-            kept = self._around(
-                [f"{k}:{inline(v)}" for k, v in value.items()], list(value), _extremes(list(value.values()))
-            )
-            pairs = [(k, changed.get(k, v)) for k, v in value.items()]
-            return Pairs(self._thinned(pairs, kept, path, "items"))
-        return {k: changed.get(k, v) for k, v in value.items()} if changed else value
+        changed = self._below(value.items(), lambda key: path + path_step(key))
+        if self._may_thin(value) and _NESTING.isdisjoint(map(type, value.values())):
+            most = self.limits.items if all(map(_DATED.match, value)) else self.limits.named
+            if len(value) > most + _SPARED:
+                parts = [f"{k}:{_part(v)}" for k, v in value.items()]
+                kept = self._around(parts, list(value), _extremes(list(value.values())))
+                pairs = [(k, changed.get(k, v)) for k, v in value.items()]
+                return Pairs(self._thinned(pairs, parts, kept, path, "items"))
+        return {**value, **changed} if changed else value
 
-    def _below(self, items: Iterable[tuple[Any, Any]], path_of: Callable[[Any], str]) -> dict[Any, Any]:
+    def _may_thin(self, value: list[Any] | dict[str, Any]) -> bool:
+        return len(value) > min(self.limits.items, self.limits.named) + _SPARED
+
+    def _below(self, items: Iterable[tuple[Key, Any]], path_of: Callable[[Key], str]) -> dict[Key, Any]:
         """What changes inside a container: its keys or positions with the new values."""
-        changed, looked_at = {}, self.limits.looked_at
-        for key, value in items:
-            kind = type(value)
-            if kind is str:
-                if len(value) < looked_at:
-                    continue
-            elif kind is not dict and (kind is not list or _is_short_series(value)):
-                continue
+        changed: dict[Key, Any] = {}
+        for key, value in self._worth(items):
             made = self.value(value, path_of(key))
             if made is not value:
                 changed[key] = made
         return changed
+
+    def _worth(self, items: Iterable[tuple[Key, Any]]) -> list[tuple[Key, Any]]:
+        """The long strings among the items, and the containers in which there may be something to shorten."""
+        least, reach = self.limits.looked_at, self.reach
+        return [(k, v) for k, v in items if (len(v) if type(v) is str else reach.get(id(v), 0)) >= least]
+
+    def _long_texts(self, value: Any) -> Iterator[tuple[str, str]]:
+        """The strings that are looked at with their paths, in document order."""
+        stack = [(v, path) for path, v in self._worth([("$", value)])]
+        while stack:
+            value, path = stack.pop()
+            if type(value) is str:
+                yield value, path
+            elif type(value) is list:
+                stack += [(v, f"{path}[{i}]") for i, v in reversed(self._worth(enumerate(value)))]
+            elif type(value) is dict:
+                stack += [(v, path + path_step(k)) for k, v in reversed(self._worth(value.items()))]
 
     def _around(self, parts: list[str], names: list[str], floor: Iterable[int]) -> set[int]:
         """Positions that stay: both ends, what the question asks for, items of rare form, and the floor."""
@@ -167,13 +196,13 @@ class Shortener:
             kept |= set(self.query.best("\n".join(parts), parts))
         if len(names) < last:
             return kept
-        forms = [_DIGITS.sub("0", name) for name in names]
+        forms = _forms(names)
         counts = Counter(forms)
         rare = [i for i, form in enumerate(forms) if counts[form] <= last * _RARE]
         firsts = list({forms[i]: i for i in reversed(rare)}.values())
         return kept | set(sorted(firsts)[:limit]) | set(rare[:limit])
 
-    def _thinned(self, items: list[Any], kept: set[int], path: str, unit: str) -> list[Any]:
+    def _thinned(self, items: list[Any], parts: list[str], kept: set[int], path: str, unit: str) -> list[Any]:
         out: list[Any] = []
         ranges: list[tuple[int, int]] = []
         for first, end in _gaps(sorted(kept), len(items)):
@@ -182,6 +211,7 @@ class Shortener:
             else:
                 mark = self._marker(end - first, unit, (first + 1, end), path)
                 out.append((None, Gap(mark)) if unit == "items" else Gap(mark))
+                self.saved += sum(map(len, parts[first:end])) + end - first
                 ranges.append((first + 1, end))
         if ranges:
             self._lost("items of long series", sum(b - a + 1 for a, b in ranges), unit, ranges, path)
@@ -241,6 +271,7 @@ class Shortener:
     def text(self, value: str, path: str) -> Any:
         """A long string: by the compressor of its own type, or its beginning with the length of the rest."""
         if _NOISE.match(value):
+            self.saved += 2 * max(0, len(value) - self.limits.noise)
             return self._preview(value, self.limits.noise, path)
         if (extract := self.extracts.get(value)) is not None:
             self._losses += [replace(o, path=self._at(path)) for o in extract.omissions]
@@ -292,31 +323,17 @@ def _is_series(value: list[Any]) -> bool:
     return not texts or (len(texts) == len(value) and all(map(_DATED.match, texts)) and texts == sorted(texts))
 
 
-def _long_texts(value: Any, least: int) -> Iterator[tuple[str, str]]:
-    """The strings of at least so many characters with their paths, in document order."""
-    stack: list[tuple[Any, str]] = [(value, "$")]
-    while stack:
-        value, path = stack.pop()
-        kind = type(value)
-        if kind is str:
-            if len(value) >= least:
-                yield value, path
-        elif kind is list:
-            worth = [(i, v) for i, v in enumerate(value) if _may_hold(v, least)]
-            stack += [(v, f"{path}[{i}]") for i, v in reversed(worth)]
-        elif kind is dict:
-            members = [(k, v) for k, v in value.items() if _may_hold(v, least)]
-            stack += [(v, path + path_step(k)) for k, v in reversed(members)]
+def _part(value: Any) -> str:
+    """A value on one line, to be searched and measured."""
+    return value if type(value) is str and value.isprintable() else inline(value)
 
 
-def _may_hold(value: Any, least: int) -> bool:
-    """Whether a value is a string that long, or may have one inside."""
-    kind = type(value)
-    return len(value) >= least if kind is str else kind in _NESTING and bool(value)
-
-
-def _is_short_series(value: list[Any]) -> bool:
-    return len(value) < _SHORT and {bytes}.issuperset(map(type, value))
+def _forms(names: list[str]) -> list[str]:
+    """The names with a zero for each run of digits."""
+    joined = "\n".join(names)
+    if joined.count("\n") == len(names) - 1:
+        return _DIGITS.sub("0", joined).split("\n")
+    return [_DIGITS.sub("0", name) for name in names]
 
 
 def _truths(table: Table, most: int | None) -> str:

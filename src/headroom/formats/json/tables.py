@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from headroom.formats.json.relations import fill, lengthened, read_template, sho
 
 _CONTROL = re.compile("[\x00-\x1f\x85\u2028\u2029\ud800-\udfff]")
 _NUMERIC = re.compile(r"-?\d[\d.eE+-]*\Z")
+_NUMBERS = {bytes}
+_REFERRING, _TEXTS = frozenset((Ref, Missing, type(None))), frozenset((str, Missing))
 _DEFAULT_SHARE, _DEFAULT_ROWS = 0.6, 4
 
 
@@ -44,7 +46,7 @@ def table_of(rows: Sequence[Any], literal: str = "") -> Table | None:
     if not keys or kinds.count(-1) * 2 > len(rows) or len(keys) > 26:
         return None
     heads: list[str] = []
-    bodies: list[Iterator[str]] = []
+    bodies: list[list[str]] = []
     all_columns: list[list[Column]] = []
     for i, order in enumerate(keys):
         members = [row for row, kind in zip(rows, kinds, strict=True) if kind == i]
@@ -52,17 +54,21 @@ def table_of(rows: Sequence[Any], literal: str = "") -> Table | None:
         specs, body = _encoded(columns, literal)
         letter = f"{chr(65 + i)}\t" if len(keys) > 1 else ""
         heads.append(letter + "\t".join(specs))
-        bodies.append(iter([letter + line for line in body] if letter else body))
+        bodies.append([letter + line for line in body] if letter else body)
         all_columns.append(columns)
-    lines = ["=" + inline(row) if kind < 0 else next(bodies[kind]) for row, kind in zip(rows, kinds, strict=True)]
+    if set(kinds) == {0}:
+        return Table(heads, bodies[0], all_columns, kinds)
+    following = list(map(iter, bodies))
+    lines = ["=" + inline(row) if kind < 0 else next(following[kind]) for row, kind in zip(rows, kinds, strict=True)]
     return Table(heads, lines, all_columns, kinds)
 
 
 def _encoded(columns: list[Column], literal: str) -> tuple[list[str], list[str]]:
     """The columns' heads and the rows' lines."""
-    built = templates([c.name for c in columns], [c.values for c in columns], [c.cells for c in columns], literal)
+    built = templates(columns, literal)
     specs: list[str] = []
-    shown: list[list[str]] = []
+    shown: list[Iterable[str]] = []
+    ragged = False
     presence: dict[bytes, str] = {}  # which rows have a column → the first column that shows it
     size = len(columns[0].values)
     beside = ""
@@ -78,7 +84,8 @@ def _encoded(columns: list[Column], literal: str) -> tuple[list[str], list[str]]
         witness = presence.get(_presence(cells)) if only and absent else None
         if only is None or (absent and witness is None):
             specs.append(spec)
-            shown.append(cells)
+            shown.append(map(bytes.decode, column.values) if column.kinds == _NUMBERS else cells)
+            ragged = absent
             if absent:
                 presence.setdefault(_presence(cells), column.name)
             continue
@@ -87,15 +94,16 @@ def _encoded(columns: list[Column], literal: str) -> tuple[list[str], list[str]]
         specs.append(f"{spec}{where}{'=' if everywhere else '~'}{value}")
         if not everywhere:
             shown.append(["" if c == value else c for c in cells])
+            ragged = True
     if not shown:
         return specs, [""] * size
-    return specs, ["\t".join(cells).rstrip("\t") for cells in zip(*shown, strict=True)]
+    lines = list(map("\t".join, zip(*shown, strict=True)))
+    return specs, [line.rstrip("\t") for line in lines] if ragged else lines
 
 
 def _marked(column: Column) -> tuple[str, list[str]]:
     """The mark that says how to read the column's cells, and the cells as they are then written."""
-    kinds = set(map(type, column.values))
-    if Ref in kinds and kinds <= {Ref, Missing, type(None)}:
+    if Ref in column.kinds and column.kinds <= _REFERRING:
         sections = {v.section for v in column.values if type(v) is Ref}
         if len(sections) == 1 and all(v.key is not None for v in column.values if type(v) is Ref):
             cells = [
@@ -103,7 +111,7 @@ def _marked(column: Column) -> tuple[str, list[str]]:
                 for v in column.values
             ]
             return f"→#{sections.pop()}", cells
-    if kinds <= {str, Missing} and not column.schema:
+    if column.kinds <= _TEXTS and column.cells is not column.values and not column.schema:
         quoted = sum(c[:1] == '"' for c in column.cells)
         if quoted * 4 > len(column.cells):
             cells = [_plain(v) if type(v) is str else "" for v in column.values]
@@ -125,15 +133,16 @@ def _presence(cells: list[str]) -> bytes:
 
 def _common(cells: list[str], size: int) -> tuple[str, bool] | None:
     """The cell that all filled rows share (True), or most of them (False)."""
+    if len(set(cells)) - 2 > (1 - _DEFAULT_SHARE) * size:
+        return None  # too many others, told without counting them
     counts = Counter(cells)
     absent = counts.pop("", 0)
     if not counts or (size - absent < 2 and absent):
         return None
-    value, n = counts.most_common(1)[0]
-    if len(counts) == 1:
-        return value, True
-    if size - absent >= _DEFAULT_ROWS and n >= _DEFAULT_SHARE * (size - absent):
-        return value, False
+    n = max(counts.values())
+    everywhere = len(counts) == 1
+    if everywhere or (size - absent >= _DEFAULT_ROWS and n >= _DEFAULT_SHARE * (size - absent)):
+        return max(counts, key=counts.__getitem__), everywhere
     return None
 
 

@@ -40,6 +40,8 @@ _STYLES = (
 )
 _PATTERNS = [style.pattern() for style in _STYLES]
 DRAWN = re.compile("|".join(pattern.pattern.replace("(.*)", "") for pattern in _PATTERNS))
+_FIRST = tuple({sign[0]: None for style in _STYLES for sign in (" ", style.stem, style.branch, style.last)})
+_DEEPEST = 1_000
 _SIZE = re.compile(r"\[ *(\S+)\]  (.*)", re.DOTALL)
 _HEADER = re.compile(
     r'\[tree: the next (\d+) lines stand one blank deeper for each branch "([^"]+)"'
@@ -47,6 +49,11 @@ _HEADER = re.compile(
     r'(?:, the blank in "│.." is hard)?(?:, sizes were printed as "\[ {(\d+)}\]  ")?\]'
 )
 START = "[tree: the next "
+
+
+def is_drawn(line: str) -> bool:
+    """Whether a line begins with the stems and the branch of a drawn tree."""
+    return line.startswith(_FIRST) and " " in line and DRAWN.match(line, 0, _DEEPEST) is not None
 
 
 def encode(lines: Sequence[str]) -> list[str] | None:

@@ -123,18 +123,34 @@ def _is_inside(path: str, directory: str) -> bool:
 
 def _grouped(names: Sequence[str]) -> Iterator[str]:
     """The names as words of a row, neighbours of the same long ending as one word in braces."""
-    whole = Counter([_ending(name, name.find(".", 1)) for name in names])
-
-    def ending(name: str) -> str:
-        end = _ending(name, name.find(".", 1))
-        return end if whole[end] >= _MIN_ALIKE else _ending(name, name.rfind(".", 1))
-
-    for end, group in groupby(names, key=ending):
-        alike = list(group)
+    ends = _endings(names)
+    if not any(ends):
+        yield from map(_quoted, names)
+        return
+    at = 0
+    for end, group in groupby(ends):
+        alike = names[at : at + len(list(group))]
+        at += len(alike)
         if end and len(alike) >= _MIN_ALIKE:
             yield f"{{{' '.join([name[: -len(end)] for name in alike])}}}{end}"
         else:
-            yield from (json.dumps(name, ensure_ascii=False) if _UNSAFE.search(name) else name for name in alike)
+            yield from map(_quoted, alike)
+
+
+def _endings(names: Sequence[str]) -> list[str]:
+    """What each name may share with its neighbours: all behind its first dot where that is met often, else its last."""
+    if len(names) < _MIN_ALIKE:
+        return []
+    whole = [_ending(name, name.find(".", 1)) for name in names]
+    counts = Counter(whole)
+    often = {end for end, n in counts.items() if n >= _MIN_ALIKE}
+    if len(often) == len(counts):
+        return whole
+    return [end if end in often else _ending(name, name.rfind(".", 1)) for name, end in zip(names, whole, strict=True)]
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False) if _UNSAFE.search(name) else name
 
 
 def _ending(name: str, at: int) -> str:

@@ -12,48 +12,55 @@ A line that ends in "/" opens a directory; `{1..12}` stands for twelve names tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import compress, count, islice, pairwise, repeat, starmap
+from operator import ne
 
 _BRACES = re.compile(r"\{\d+\.\.\d+\}")
 _RANGE = re.compile(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", re.DOTALL)
 _LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
 _NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
-_MIN_RUN = 5
+_MIN_RUN, _LOOK_AHEAD = 5, 4_000
 
 
-def to_tree(rows: Iterable[tuple[str, str]], mark: str = "") -> list[str] | None:
-    """Lines for (path, rest of the row) pairs; None where a path can't be told from the tree's own signs.
+def to_tree(paths: Sequence[str], rests: Sequence[str] = (), mark: str = "") -> list[str] | None:
+    """Lines for paths, each with the rest of its row; None where a path can't be told from the tree's own signs.
 
     `mark` separates the path from the rest, which begins with it or is empty.
     """
-    paths: list[str] = []
-    rests: list[str] = []
-    for path, rest in rows:
-        paths.append(path)
-        rests.append(rest)
-    if not are_plain(paths) or (mark and mark in "\n".join(paths)):
+    if not are_plain(paths) or (mark and mark in "\n".join(paths)) or _BRACES.search("\n".join(rests)):
         return None
-    if any(_BRACES.search(rest) for rest in rests if rest):
-        return None
-    homes = _homes(paths)
-    commons = _common_depths(homes)
+    return _fold_ranges(_written(paths, rests), mark)
+
+
+def _written(paths: Sequence[str], rests: Sequence[str]) -> list[str]:
+    """The lines of the tree: directories where several paths share them, below each its paths."""
+    if not paths:
+        return []
+    known: dict[str, str] = {}
+    folders = [known.setdefault(folder, folder) for folder in (path[: path.rfind("/") + 1] for path in paths)]
+    starts = [0, *compress(count(1), map(ne, folders, islice(folders, 1, None)))]
+    homes = [tuple(folders[start].split("/")[:-1]) for start in starts]
+    commons = [0, *starmap(_common_depth, pairwise(homes)), 0]
+    starts.append(len(paths))
     lines: list[str] = []
     stack: list[int] = []  # depths (in components) at which open directories end
-    for i, (path, rest) in enumerate(zip(paths, rests, strict=True)):
-        shared, home = commons[i], homes[i]
-        while stack and stack[-1] > shared:
+    for run, home in enumerate(homes):
+        while stack and stack[-1] > commons[run]:
             stack.pop()
         depth = stack[-1] if stack else 0
-        if commons[i + 1] > depth:
-            for end in _opened(homes, commons, i, depth):
-                lines.append(" " * len(stack) + "/".join(home[depth:end]) + "/")
-                stack.append(end)
-                depth = end
-        name = path[path.rfind("/") + 1 :]
-        inside = "/".join((*home[depth:], name)) if depth < len(home) else name
-        lines.append(" " * len(stack) + inside + rest)
-    return _fold_ranges(lines, mark)
+        for end in _opened(home, commons, starts, run, depth):
+            lines.append(" " * len(stack) + "/".join(home[depth:end]) + "/")
+            stack.append(end)
+            depth = end
+        start, end = starts[run], starts[run + 1]
+        before = " " * len(stack) + "/".join((*home[depth:], ""))
+        cut = len(folders[start])
+        if rests:
+            lines += [before + path[cut:] + rest for path, rest in zip(paths[start:end], rests[start:end], strict=True)]
+        else:
+            lines += [before + path[cut:] for path in paths[start:end]]
+    return lines
 
 
 def are_plain(paths: Sequence[str]) -> bool:
@@ -69,54 +76,35 @@ def is_plain(path: str) -> bool:
     return bool(path) and path[0] not in " >" and path[-1] != "/" and "/ " not in path and not _BRACES.search(path)
 
 
-def _homes(paths: Sequence[str]) -> list[tuple[str, ...]]:
-    """The directories of each path; those of paths in one directory are one object."""
-    known: dict[str, tuple[str, ...]] = {}
-    out: list[tuple[str, ...]] = []
-    for path in paths:
-        folder = path[: path.rfind("/") + 1]
-        home = known.get(folder)
-        if home is None:
-            home = known[folder] = tuple(folder.split("/")[:-1])
-        out.append(home)
-    return out
+def _common_depth(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """How many directories two homes share."""
+    differ = map(ne, one, other)
+    return next(compress(count(), differ), min(len(one), len(other)))
 
 
-def _common_depths(homes: Sequence[tuple[str, ...]]) -> list[int]:
-    """For each path, how many directories it shares with the one before; one more entry (0) for the end."""
-    out = [0]
-    for a, b in pairwise(homes):
-        depth = most = min(len(a), len(b))
-        if a is not b:
-            depth = next((i for i in range(most) if a[i] != b[i]), most)
-        out.append(depth)
-    out.append(0)
-    return out
-
-
-def _opened(homes: Sequence[tuple[str, ...]], commons: Sequence[int], i: int, depth: int) -> list[int]:
-    """The depths at which directories open before path `i`: those that a following path still shares."""
-    most = len(homes[i])
+def _opened(home: tuple[str, ...], commons: Sequence[int], starts: Sequence[int], run: int, depth: int) -> list[int]:
+    """The depths at which directories open before a run of paths of one home: those that a following path shares."""
+    most = limit = len(home)
     ends: list[int] = []
-    limit = most
-    j = i + 1
-    while j < len(commons) and limit > depth:
-        shared = min(commons[j], limit)
-        if shared < limit or (j == i + 1 and shared == limit):
+    following = starts[run] + 1
+    if starts[run + 1] > following and most > depth:
+        ends.append(most)
+    after = run + 1
+    while limit > depth and after < len(commons) and starts[after] <= starts[run] + _LOOK_AHEAD:
+        shared = min(commons[after], limit)
+        if shared < limit or (shared == most and starts[after] == following):
             if shared > depth:
                 ends.append(shared)
             limit = shared
-        j += 1
-        if j - i > 4_000:
-            break
+        after += 1
     return sorted(set(ends))
 
 
 def _fold_ranges(lines: list[str], mark: str) -> list[str]:
     """Runs of lines that differ in their last number only, which counts up by one, in one line."""
     out: list[str] = []
-    shapes = "\n".join(lines).translate(_NO_DIGITS).split("\n")
-    ends = [i for i, (a, b) in enumerate(pairwise(shapes), 1) if a != b]
+    shapes = map(str.translate, lines, repeat(_NO_DIGITS))
+    ends = compress(count(1), starmap(ne, pairwise(shapes)))
     done = start = 0
     for end in (*ends, len(lines)):
         if end - start >= _MIN_RUN:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from headroom.formats.log.timestamps import CLOCK, STAMP
+from headroom.interfaces import paged
 
 _LEVELS = {
     "trace": 0, "verbose": 0, "debug": 0, "fine": 0, "finer": 0, "finest": 0, "info": 1, "information": 1, "notice": 1,
@@ -63,6 +65,7 @@ _DIAGNOSTIC = re.compile(
 _QUOTED = re.compile(r"\s*[\[{,]*\s*[\"{]")
 _BETWEEN = re.compile(r"((?:[\[(<\"|]|\w+=\"?)*)\S+")
 _TIMED = re.compile(r"\d(?:[:.]\d\d|\d{5})")  # every stamp holds one of these
+_LEVEL_LINE = re.compile(rf"\n(?:{_WRAPPER.pattern}[\[(<]?(?:{_ANY})[\])>]?(?:[\s:|\]/]|$)|\{{)")  # on a page
 _STAMP_STARTS = frozenset("0123456789IWEFDVMTSJANO")
 _MAX_HEADER = 260
 
@@ -104,12 +107,22 @@ def parse(line: str) -> Header:
     return _fields(line, at, level, line[:wrapper])
 
 
+def may_be_logged(lines: Sequence[str]) -> bool:
+    """Whether one of the lines may begin as log lines do; a look at them as one text."""
+    page = paged(lines)
+    return _TIMED.search(page) is not None or _LEVEL_LINE.search(page.casefold()) is not None
+
+
 def looks_logged(line: str) -> bool:
     """Whether a line begins as log lines do; stricter than `parse`: no table, listing or blame."""
-    if line[:1] != "{" and not _TIMED.search(line):
-        wrapper = _WRAPPER.match(line)
-        if _LEVEL_FIRST.match(line, wrapper.end() if wrapper else 0) is None:
-            return False
+    if line[:1] == "{":
+        return parse(line).stamped
+    wrapper = _WRAPPER.match(line)
+    start = wrapper.end() if wrapper else 0
+    if not _QUOTED.match(line) and _TIMED.search(line) and _after_stamps(line, start) is not None:
+        return _NO_LOG.match(line) is None
+    if _LEVEL_FIRST.match(line, start) is None:
+        return False
     header = parse(line)
     return header.stamped and (header.end == 0 or _NO_LOG.match(line) is None)
 

@@ -14,7 +14,7 @@ from math import log2
 from headroom.formats.prose.addresses import with_short_addresses
 from headroom.formats.prose.passages import label_of, questions_of
 from headroom.formats.prose.sentences import Piece, is_reference, pieces_of, reads_like_prose, sentence_count
-from headroom.formats.prose.worth import Worth
+from headroom.formats.prose.worth import Worth, could_answer, repeats_in
 from headroom.marker import omitted
 from headroom.model import Context, Intent, Level, Omission
 from headroom.text.lines import sample, split_lines
@@ -43,6 +43,10 @@ class Shares:
 
     plain: float
     asked: float
+
+    def within(self, share: float, of_many: float) -> Shares:
+        """What stays of them where there are many passages, and no more than a share."""
+        return Shares(min(self.plain * of_many, share), min(self.asked * of_many, share))
 
 
 _RETRIEVED = {Level.BALANCED: Shares(0.57, 0.38), Level.AGGRESSIVE: Shares(0.36, 0.28)}
@@ -89,12 +93,18 @@ def written(texts: Sequence[str]) -> list[bool]:
 
 
 def extracts(
-    texts: Sequence[str], names: Sequence[str], context: Context, share: float | None = None, retrieved: bool = False
+    texts: Sequence[str],
+    names: Sequence[str],
+    context: Context,
+    share: float | None = None,
+    retrieved: bool = False,
+    least: float = 0.0,
 ) -> list[Extract | None]:
     """An extract of each text, None where nothing can go; `names` says what to call each text in the others' markers.
 
-    `share` lowers the part of the sentences that stays, `retrieved` says that the texts are surely many passages.
-    Nothing at level `lossless`. Linear in the texts.
+    `share` lowers the part of the sentences that stays, `retrieved` says that the texts are surely many passages,
+    `least` how many characters must be able to go for extracts to be worth it. Nothing at level `lossless`. Linear in
+    the texts.
     """
     if context.level is Level.LOSSLESS:
         return [None] * len(texts)
@@ -109,27 +119,46 @@ def extracts(
     retrieved = (
         retrieved or bool(own) or pieces[-1].passage >= max(_MIN_PASSAGES, len(texts)) or _are_passages(names, context)
     )
-    if not retrieved:  # a list of links may be what was looked for
+    if not retrieved and any("://" in text for text in texts):  # a list of links may be what was looked for
         for p in pieces:
             p.free = p.free and not is_reference(p.text, linked=True)
-    if sum(p.free for p in pieces) < _MIN_SENTENCES:
-        return [None] * len(texts)
-    worth = Worth.of(pieces, parse_query(question), parse_query(own))
+    nothing: list[Extract | None] = [None] * len(texts)
+    if sum([p.free for p in pieces]) < _MIN_SENTENCES:
+        return nothing
     shares = _READ if context.intent is Intent.READ else (_RETRIEVED if retrieved else _UNKNOWN)[context.level]
-    limit = shares.asked if worth.asked else shares.plain
-    if retrieved:
-        limit *= _of_many(sum(len(p.text) for p in pieces))
-    kept = _kept(pieces, worth, limit if share is None else min(limit, share))
+    shares = shares.within(1.0 if share is None else share, _of_many(pieces) if retrieved else 1.0)
+    source, asks = repeats_in(pieces), parse_query(question)
+    highest = _highest_share(pieces, source, retrieved, least)
+    if shares.asked > highest or (shares.plain > highest and not could_answer(asks, texts)):
+        return nothing
+    worth = Worth.of(pieces, source, asks, parse_query(own))
+    stays = shares.asked if worth.asked else shares.plain
+    if stays > highest:
+        return nothing
+    kept = _kept(pieces, worth, stays)
     if context.level is Level.AGGRESSIVE or (retrieved and worth.relevance):
         _fold_blocks(pieces, kept, worth)
-    chosen = _Chosen(pieces, kept, worth.source, _passage_names(pieces, called), _table_coder(context))
+    called = _passage_names(pieces, called) if source else {}
+    chosen = _Chosen(pieces, kept, source, called, _table_coder(context))
     return [None if all(kept[a:b]) else _rendered(chosen, a, b) for a, b in spans]
 
 
-def _of_many(size: int) -> float:
-    """The part of the usual share that stays of so many characters of passages: of many, each matters less."""
+def _of_many(pieces: Sequence[Piece]) -> float:
+    """The part of the usual share that stays of these passages: of many characters, each matters less."""
+    size = sum([len(p.text) for p in pieces])
     doublings = min(max(log2(max(size, 1) / _MANY), 0.0), _MOST_DOUBLINGS)
     return 1.0 - _PER_DOUBLING * doublings
+
+
+def _highest_share(pieces: Sequence[Piece], source: dict[int, int], retrieved: bool, least: float) -> float:
+    """How much of the sentences may stay for `least` characters to go, whichever sentences those are.
+
+    Repeats can go as well, and long tables and the code of passages can become shorter.
+    """
+    said = sum([len(p.text) for p in pieces if p.free])
+    others = sum([len(p.text) for p in pieces if p.folds and (retrieved or p.text.lstrip()[:1] in _TABLE_SIGNS)])
+    others += sum([len(pieces[i].text) for i in source])
+    return 1.0 - (least - others) / max(said, 1)
 
 
 def _table_coder(context: Context) -> Callable[[str], str]:
@@ -156,7 +185,8 @@ def _kept(pieces: Sequence[Piece], worth: Worth, share: float) -> list[bool]:
     for i in floor:
         kept[i] = True
         left -= len(pieces[i].text)
-    for i in sorted(free, key=lambda i: (-worth.density[i], i)):
+    density = worth.density()
+    for i in sorted(free, key=lambda i: (-density[i], i)):
         if left <= 0:
             break
         if not kept[i]:
@@ -187,15 +217,16 @@ def _fold_blocks(pieces: Sequence[Piece], kept: list[bool], worth: Worth) -> Non
 
 def _close_small_gaps(pieces: Sequence[Piece], kept: list[bool]) -> None:
     """Keeps what is shorter than the marker that would stand for it."""
-    i = 0
-    while i < len(pieces):
-        j, size = i, 0
-        while j < len(pieces) and not kept[j] and pieces[j].passage == pieces[i].passage:
-            size += len(pieces[j].text) + 1
-            j += 1
+    end = 0
+    for i in [i for i, stays in enumerate(kept) if not stays]:
+        if i < end:
+            continue
+        end, size = i, 0
+        while end < len(pieces) and not kept[end] and pieces[end].passage == pieces[i].passage:
+            size += len(pieces[end].text) + 1
+            end += 1
         if size < _MIN_GAP:
-            kept[i:j] = [True] * (j - i)
-        i = max(j, i + 1)
+            kept[i:end] = [True] * (end - i)
 
 
 def _passage_names(pieces: Sequence[Piece], called: dict[int, str]) -> dict[int, str]:

@@ -14,7 +14,7 @@ _NAMED = re.compile(
     r"(?:[:=(\[|]|#?\d{1,4}\s*(?:[:.,)\]|/(·–-]|$)|$)",
     re.IGNORECASE,
 )
-_INITIALS = frozenset("0123456789").union([name[0] for name in _NAMES.split("|")])
+_INITIALS = frozenset("0123456789").union([first for name in _NAMES.split("|") for first in (name[0], name[0].upper())])
 _RANKED = re.compile(r"\[\d{1,4}\]\s+\S|[=\-*#]{3,} ?\S.*\S ?[=\-*#]{3,}\s*$")
 _SCORES = ("score", "similarity", "relevance", "distance", "rank")
 _SCORED = re.compile(rf"(?:^|[(\[|·,;\s])(?:{'|'.join(_SCORES)})[\"'*]*\s?[:= ]\s?[\d.]+(?!.*\.\s*$)", re.IGNORECASE)
@@ -38,9 +38,9 @@ def is_header(line: str) -> bool:
     """Whether the first line of a paragraph names a passage: its rank, score, source, title."""
     if len(line) > _MAX_HEADER:
         return False
-    lead = _LEAD.match(line)
+    lead = None if line[:1].isalnum() else _LEAD.match(line)
     at = lead.end() if lead else 0
-    if line[at : at + 1].lower() in _INITIALS and _NAMED.match(line, at):
+    if line[at : at + 1] in _INITIALS and _NAMED.match(line, at):
         return True
     if line[:1] in "[=-*#" and _RANKED.match(line):
         return True

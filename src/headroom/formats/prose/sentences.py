@@ -8,19 +8,20 @@ are fixed: blank lines, headings, passage headers, code, tables, labels, and par
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from headroom.formats.prose.passages import is_header
 
-# Inside a line a sentence ends where a space and something that opens a sentence follow; CJK marks need neither.
+# A sentence ends after a mark, inside a line only where a space and something that opens a sentence follow; CJK marks
+# need neither. The mark comes first in the patterns: what a match can begin with is found fast.
 _ENDS_INSIDE = re.compile(
-    r"(?<=[.!?…])[\"')\]”’*_`]{0,3}(?: +(?=[A-Z0-9\"'(\[“‘*_`À-ÞЀ-Я])|\n)"
-    r"|(?<=[。！？])[」』”）]?\n?(?=.)",
+    r"[.!?…。！？](?:(?<=[.!?…])[\"')\]”’*_`]{0,3}(?: +(?=[A-Z0-9\"'(\[“‘*_`À-ÞЀ-Я])|\n)"
+    r"|(?<=[。！？])[」』”）]?\n?(?=.))",
     re.DOTALL,
 )
-_ENDS_LINE = re.compile(r"(?<=[.!?…。！？])[\"')\]”’*_`」』）]{0,3}[ \t\r]*\n")
+_ENDS_LINE = re.compile(r"[.!?…。！？][\"')\]”’*_`」』）]{0,3}[ \t\r]*\n")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|Mr|Mrs|Ms|Dr|Prof|St|No|Fig|Eq|Sec|al|approx|ca|resp|Inc|Ltd|Jr|Sr|z\.B|bzw|[A-Z]))\.\Z"
 )
@@ -29,8 +30,9 @@ _SPECIAL = re.compile(
     r"[ \t]*(?:(?P<blank>\Z)|(?P<fence>```|~~~)|(?P<table>\||\+[-=]{3})|(?P<heading>#{1,6} )"
     r"|(?P<rule>[-=*_~^\"]{3,}[ \t\r]*\Z))"
 )
+_SPECIAL_STARTS = ' \t`~|+#-=*_^"'  # what those lines can begin with; an empty one begins with nothing
 _LINK = re.compile(r"\[[^\]\n]{0,200}\]\([^)\s]{1,600}\)|https?://\S+")
-_ADDRESS = re.compile(r"(?<!\]\()https?://\S+")
+_ADDRESS = re.compile(r"http(?<!\]\(http)s?://\S+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SOFT_WRAPPED = 200  # characters: a longer line is a paragraph of its own and is cut inside
 _ABBREVIATION, _MIN_WORDS, _SHORT = 8, 6, 60
@@ -81,28 +83,23 @@ class Piece:
 def pieces_of(lines: Sequence[str], passage: int = 0) -> list[Piece]:
     """The pieces of a text given as its lines, in order, its passages numbered from `passage` on; linear."""
     out: list[Piece] = []
-    start = i = 0
-    count = len(lines)
-    while i <= count:
-        if i < count and lines[i][:1].isalpha():  # most lines; the pattern would only say so later
-            i += 1
+    start = 0  # of the open paragraph, after the last block
+    for i, line in enumerate(lines):
+        if i < start or line[:1] not in _SPECIAL_STARTS:
             continue
-        found = _SPECIAL.match(lines[i]) if i < count else None
-        if found is None and i < count:
-            i += 1
+        found = _SPECIAL.match(line)
+        if found is None:
             continue
-        kind = found.lastgroup if found else "end"
+        kind = found.lastgroup or ""
         if start < i:
             titled = kind == "rule" and i - start == 1 and len(lines[start]) <= _SHORT * 2
-            out += _paragraph(lines, start, i, passage, titled)
-            passage = out[-1].passage
-        if i == count:
-            break
-        end = _block_end(lines, i, kind or "")
-        if kind == "heading" and is_header(lines[i]):
+            passage = _add_paragraph(out, lines, start, i, passage, titled)
+        if kind == "heading" and is_header(line):
             passage += 1
-        out += _block(lines, i, end, passage)
-        start = i = end
+        start = _block_end(lines, i, kind)
+        _add_block(out, lines, i, start, passage)
+    if start < len(lines):
+        _add_paragraph(out, lines, start, len(lines), passage)
     return out
 
 
@@ -125,77 +122,91 @@ def _block_end(lines: Sequence[str], i: int, kind: str) -> int:
     return end
 
 
-def _block(lines: Sequence[str], start: int, end: int, passage: int) -> Iterator[Piece]:
-    """Lines that stay: as one piece, or as their head, the rest that may be folded, and a closing fence."""
-    seams = [start, end]
-    if end - start >= _LONG_BLOCK:
-        fenced = lines[start].lstrip().startswith(_FENCES)
-        seams = [start, start + _HEAD + fenced, end - 1, end] if fenced else [start, start + _HEAD, end]
+def _add_block(out: list[Piece], lines: Sequence[str], start: int, end: int, passage: int) -> None:
+    """Adds lines that stay: as one piece, or as their head, the rest that may be folded, and a closing fence."""
+    if end - start < _LONG_BLOCK:
+        out.append(Piece("\n".join(lines[start:end]), start, end - 1, passage))
+        return
+    fenced = lines[start].lstrip().startswith(_FENCES)
+    seams = [start, start + _HEAD + fenced, end - 1, end] if fenced else [start, start + _HEAD, end]
     for k, (a, b) in enumerate(pairwise(seams)):
-        yield Piece("\n".join(lines[a:b]), a, b - 1, passage, folds=k == 1)
+        out.append(Piece("\n".join(lines[a:b]), a, b - 1, passage, folds=k == 1))
 
 
-def _paragraph(lines: Sequence[str], start: int, end: int, passage: int, titled: bool) -> Iterator[Piece]:
-    """The pieces of the lines between two seams; `passage` is the one before, each header among them opens another."""
+def _add_paragraph(
+    out: list[Piece], lines: Sequence[str], start: int, end: int, passage: int, titled: bool = False
+) -> int:
+    """Adds the pieces of the lines between two seams; each header among them opens another passage: the last one."""
     while start < end and is_header(lines[start]):
         passage += 1
-        yield Piece(lines[start], start, start, passage)
+        out.append(Piece(lines[start], start, start, passage))
         start += 1
     if start == end:
-        return
-    if titled or not reads_as_written("\n".join(lines[start:end])):
-        yield from _block(lines, start, end, passage)
-        return
-    heads = [i for i in range(start, end) if _ITEM.match(lines[i])]
-    opens = True
-    for a, b in pairwise(sorted({start, *heads, end})):
-        item = _ITEM.match(lines[a])
-        if item and (b - a == 1 or _indent(lines[a + 1]) > _indent(lines[a])):
-            text = "\n".join(lines[a:b])
-            yield Piece(text, a, b - 1, passage, not is_reference(text, linked=False), opens)
-        elif item and len(lines[a]) <= _SHORT and lines[a].rstrip()[-1:] not in _STOPS:
-            yield Piece(lines[a], a, a, passage)  # a numbered heading
-            yield from _sentences("\n".join(lines[a + 1 : b]), a + 1, passage, opens=True)
-        else:
-            yield from _sentences("\n".join(lines[a:b]), a, passage, opens)
-        opens = False
+        return passage
+    text = "\n".join(lines[start:end])
+    if titled or not reads_as_written(text):
+        _add_block(out, lines, start, end, passage)
+        return passage
+    items = [i for i in range(start, end) if _ITEM.match(lines[i])]
+    if not items or items[0] > start:
+        stop = items[0] if items else end
+        _add_sentences(out, "\n".join(lines[start:stop]) if items else text, start, passage, True)
+    for a, b in pairwise([*items, end]):
+        _add_item(out, lines, a, b, passage, a == start)
+    return passage
+
+
+def _add_item(out: list[Piece], lines: Sequence[str], start: int, end: int, passage: int, opens: bool) -> None:
+    """Adds a list item with its continuation lines, or what looked like one: a numbered heading, a sentence."""
+    head = lines[start]
+    if end - start == 1 or _indent(lines[start + 1]) > _indent(head):
+        text = "\n".join(lines[start:end])
+        out.append(Piece(text, start, end - 1, passage, not is_reference(text, linked=False), opens))
+    elif len(head) <= _SHORT and head.rstrip()[-1:] not in _STOPS:
+        out.append(Piece(head, start, start, passage))
+        _add_sentences(out, "\n".join(lines[start + 1 : end]), start + 1, passage, opens=True)
+    else:
+        _add_sentences(out, "\n".join(lines[start:end]), start, passage, opens)
 
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _sentences(text: str, line: int, passage: int, opens: bool) -> Iterator[Piece]:
-    """The sentences of running text that begins at `line`; only soft-wrapped lines are cut inside."""
+def _add_sentences(out: list[Piece], text: str, line: int, passage: int, opens: bool) -> None:
+    """Adds the sentences of running text that begins at `line`; only soft-wrapped lines are cut inside."""
     inline, linked, several = False, "://" in text, "\n" in text
     for part, breaks in _cut(text):
         last = line + part.count("\n") if several else line
-        yield Piece(part, line, last, passage, not (linked and is_reference(part, linked=False)), opens, inline)
+        free = not (linked and is_reference(part, linked=False))
+        out.append(Piece(part, line, last, passage, free, opens, inline))
         line, inline, opens = last + breaks, not breaks, False
 
 
 def sentence_count(text: str) -> int:
     """How many sentences a piece holds: hard-wrapped lines and list items may hold several."""
-    return sum(1 for _ in _split(text.rstrip(), _ENDS_INSIDE))
+    return len(_split(text.rstrip(), _ENDS_INSIDE))
 
 
-def _cut(text: str) -> Iterator[tuple[str, bool]]:
+def _cut(text: str) -> list[tuple[str, bool]]:
     """The sentences of a paragraph, inside its lines only where those are long."""
     long = len(text) > _SOFT_WRAPPED and ("\n" not in text or max(map(len, text.split("\n"))) > _SOFT_WRAPPED)
-    return _split(text, _ENDS_INSIDE if long or _CJK.search(text, 0, 80) else _ENDS_LINE)
+    return _split(text, _ENDS_INSIDE if long or (not text.isascii() and _CJK.search(text, 0, 80)) else _ENDS_LINE)
 
 
-def _split(text: str, ends: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
+def _split(text: str, ends: re.Pattern[str]) -> list[tuple[str, bool]]:
     """A text cut at `ends`, each part with whether a line break follows it."""
+    parts: list[tuple[str, bool]] = []
     start = 0
     for found in ends.finditer(text):
         at, stop = found.span()
-        if text[at - 1] == "." and _ABBREVIATED.search(text, max(start, at - _ABBREVIATION), at):
+        if text[at] == "." and _ABBREVIATED.search(text, max(start, at + 1 - _ABBREVIATION), at + 1):
             continue
         breaks = text[stop - 1] == "\n"
-        yield text[start : stop - breaks], breaks
+        parts.append((text[start : stop - breaks], breaks))
         start = stop
-    yield text[start:], True
+    parts.append((text[start:], True))
+    return parts
 
 
 def is_reference(text: str, linked: bool) -> bool:

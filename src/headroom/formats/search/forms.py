@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from operator import lt
 
-from headroom.formats.search.hits import GAP, HIT_LINE, Hit, Hits, with_gaps
+from headroom.formats.search.hits import CONTEXT, FUNCTION, GAP, HIT_LINE, PLAIN, Hits, with_gaps
+
+# number as written ("" where the tool printed none), separator, text
+_Hit = tuple[str, str, str]
 
 _FLAT = "[search results grouped by file: a path, then its line:text"
 _HEADED = "[search results, line:text"
@@ -25,14 +29,13 @@ _FOLDED_LINE = re.compile(r"[0-9]+,[0-9,]+[:\-=]")
 
 def grouped_header(hits: Hits, folded: bool, note: str = "") -> str:
     """The line that declares the form, `note` at its end."""
-    separators = {hit[2] for group in hits.groups for hit in group.hits}
     root_of = _ROOT_WITHOUT_COLON if hits.root_spares_colons else _ROOT_OF_ALL
     return "".join(
         (
             _HEADED if hits.headed else _FLAT,
             _FOLDED if folded else "",
-            _CONTEXT if "-" in separators else "",
-            _FUNCTION if "=" in separators else "",
+            _CONTEXT if CONTEXT in hits.signs else "",
+            _FUNCTION if FUNCTION in hits.signs else "",
             _GAPS if hits.gaps else "",
             f"; {note}" if note else "",
             f'; {root_of} started with "{hits.root}"' if hits.root else "",
@@ -46,19 +49,23 @@ def is_grouped(text: str) -> bool:
     return text.startswith((_FLAT, _HEADED))
 
 
-def fold(hits: list[Hit]) -> list[str]:
-    """The hits of one file as lines, matches with the same text as one line where their order stays recoverable."""
-    numbers: dict[str, list[str]] = {}
-    last = -1
-    for _, number, separator, text in hits:
-        if separator != ":" or not number or int(number) <= last:
-            return [GAP if hit[2] == GAP else hit[1] + hit[2] + hit[3] for hit in hits]
-        last = int(number)
-        if text in numbers:
-            numbers[text].append(number)
-        else:
-            numbers[text] = [number]
-    return [f"{','.join(found)}:{text}" for text, found in numbers.items()]
+def fold(hits: Hits, group: int, start: int, end: int) -> list[str]:
+    """The rows of one file, matches with the same text as one line where their order stays recoverable."""
+    rows = hits.rows[start:end]
+    if len(rows) < 2 or group in hits.distinct or not hits.are_matches(start, end) or 1 in hits.cuts[start:end]:
+        return rows
+    texts = hits.texts(start, end)
+    if len(set(texts)) == len(texts):
+        hits.distinct.add(group)
+        return rows
+    numbers = hits.numbers(start, end)
+    counted = list(map(int, numbers))
+    if not all(map(lt, counted, counted[1:])):
+        return rows
+    places: dict[str, list[str]] = {}
+    for text, number in zip(texts, numbers, strict=True):
+        places.setdefault(text, []).append(number)
+    return [f"{','.join(found)}:{text}" for text, found in places.items()]
 
 
 def write(hits: Hits, markers: Mapping[int, str] | None = None) -> tuple[list[str], bool]:
@@ -67,54 +74,44 @@ def write(hits: Hits, markers: Mapping[int, str] | None = None) -> tuple[list[st
     `markers` stand below the groups of their numbers.
     """
     out: list[str] = []
-    current: list[str] = []
+    loose: list[str] = []  # lines that stand for themselves, up to the next file
     folded = False
-
-    def close() -> None:
-        if current:
-            out.append("\n".join(current))
-            current.clear()
-
-    for number, group in enumerate(hits.groups):
-        note = markers.get(number, "") if markers else ""
-        if hits.headed:
-            rows = fold(group.hits)
-            folded |= len(rows) < len(group.hits)
-            head = [group.path] if group.hits and group.hits[0][0] != group.start else []
-            out.append("\n".join([*head, *rows, *group.plain, *([note] if note else [])]))
-            continue
-        if len(group.hits) == 1 and not hits.gaps and not note and group.hits[0][2] == ":":
-            lines = [_flat_line(group.path, group.hits[0], hits)]
-        elif group.hits:
-            rows = fold(group.hits)
-            folded |= len(rows) < len(group.hits)
-            close()
-            out.append("\n".join([group.path, *rows, *([note] if note else [])]))
-            continue
+    for group, (start, end, path) in enumerate(hits.groups()):
+        note = [markers[group]] if markers and group in markers else []
+        signs = hits.signs[start:end]
+        if not hits.headed and PLAIN in signs:
+            for line in hits.rows[start:end]:
+                _add_loose(out, loose, line)
+        elif not hits.headed and signs == b":" and not hits.gaps and not note:
+            _add_loose(out, loose, f"{path}{':' if hits.cuts[start] > 1 else ''}{hits.rows[start]}")
         else:
-            lines = group.plain
-        for line in lines:
-            if not line or (current and HIT_LINE.match(line)):
-                close()
-            if line:
-                current.append(line)
-            else:
-                out.append("")
-    close()
+            rows = fold(hits, group, start, end)
+            folded |= len(rows) < end - start
+            _close(out, loose)
+            out.append("\n".join([path, *rows, *note] if path else [*rows, *note]))
+    _close(out, loose)
     return out, folded
 
 
-def _flat_line(path: str, hit: Hit, hits: Hits) -> str:
-    _, number, separator, text = hit
-    if separator == GAP:
-        return GAP
-    place = hits.root_of(separator, text) + path
-    return f"{place}{separator}{number}{separator}{text}" if number else f"{place}{separator}{text}"
+def _add_loose(out: list[str], loose: list[str], line: str) -> None:
+    """Add a line to the paragraph of loose lines; one that would read as a hit there begins another."""
+    if not line or (loose and HIT_LINE.match(line)):
+        _close(out, loose)
+    if line:
+        loose.append(line)
+    else:
+        out.append("")
+
+
+def _close(out: list[str], loose: list[str]) -> None:
+    if loose:
+        out.append("\n".join(loose))
+        loose.clear()
 
 
 def encode(text: str, hits: Hits) -> str | None:
     """The whole text in grouped form, None where it could not be told from the original's own lines."""
-    if hits.headed and any(_FOLDED_LINE.match(line) for group in hits.groups for line in group.plain):
+    if hits.headed and any(map(_FOLDED_LINE.match, hits.plain())):
         return None
     paragraphs, folded = write(hits)
     if hits.headed and not folded and not hits.gaps:
@@ -131,29 +128,30 @@ def decode(text: str) -> str:
     if head.startswith(_HEADED):
         return "\n\n".join("\n".join(_headed_lines(p.split("\n"), gaps)) for p in paragraphs) + final
     root = _ROOT.search(head)
-    form = Hits([], False, root[2] if root else "", root is not None and root[1] == _ROOT_WITHOUT_COLON, gaps)
+    spares_colons = root is not None and root[1] == _ROOT_WITHOUT_COLON
+    form = Hits(False, root=root[2] if root else "", root_spares_colons=spares_colons)
     rows = (row for p in paragraphs for row in _flat_rows(p.split("\n"), form))
     return "\n".join(with_gaps(rows, gaps)) + final
 
 
-def _hits(lines: list[str]) -> list[Hit] | None:
+def _hits(lines: list[str]) -> list[_Hit] | None:
     """Hits in source order, None where a line is none."""
-    hits: list[Hit] = []
+    hits: list[_Hit] = []
     folded = False
     for line in lines:
         found = HIT_LINE.match(line)
         if line == GAP:
-            hits.append((0, "", GAP, ""))
+            hits.append(("", GAP, ""))
         elif not found:
             return None
         elif found[1]:
             numbers = found[1].split(",")
             folded |= len(numbers) > 1
-            hits.extend((0, number, found[2], found[4]) for number in numbers)
+            hits.extend((number, found[2], found[4]) for number in numbers)
         else:
-            hits.append((0, "", ":", found[4]))
+            hits.append(("", ":", found[4]))
     if folded:
-        hits.sort(key=lambda hit: int(hit[1]))
+        hits.sort(key=lambda hit: int(hit[0]))
     return hits
 
 
@@ -162,7 +160,7 @@ def _headed_lines(lines: list[str], gaps: bool) -> list[str]:
     hits = _hits(lines[first:])
     if not hits:
         return lines
-    rows = (("", number, number + separator + text if separator != GAP else GAP) for _, number, separator, text in hits)
+    rows = (("", number, number + separator + text if separator != GAP else GAP) for number, separator, text in hits)
     return [*lines[:first], *with_gaps(rows, gaps)]
 
 
@@ -171,4 +169,13 @@ def _flat_rows(lines: list[str], form: Hits) -> Iterator[tuple[str, str, str]]:
         yield from (("", "", line) for line in lines)
         return
     for hit in _hits(lines[1:]) or ():
-        yield lines[0], hit[1], _flat_line(lines[0], hit, form)
+        yield lines[0], hit[0], _flat_line(lines[0], hit, form)
+
+
+def _flat_line(path: str, hit: _Hit, form: Hits) -> str:
+    number, separator, text = hit
+    if separator == GAP:
+        return GAP
+    rooted = separator in "-=" and not (form.root_spares_colons and ":" in text)
+    place = form.root + path if rooted else path
+    return f"{place}{separator}{number}{separator}{text}" if number else f"{place}{separator}{text}"

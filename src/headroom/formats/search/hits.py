@@ -7,16 +7,20 @@ lines, files separated by an empty line; a search of one file has no path line).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-
-# line index in the original, number as written ("" where the tool printed none), separator, text
-Hit = tuple[int, str, str, str]
+from itertools import accumulate, compress, pairwise
 
 GAP = "--"
 HIT_LINE = re.compile(r"(?:([0-9]{1,9}(?:,[0-9]{1,9})*)([:=\-])|():)(.*)", re.DOTALL)
+# the separators of rows; a break is a "--" line, a plain row no hit at all
+MATCH, CONTEXT, FUNCTION, BREAK, PLAIN = b":-= ."
+_AROUND = b"-="
+_NUMBERED = re.compile(r"[0-9]{1,9}([:=\-])")
+_PLACE = re.compile(r"([:\-=])[0-9]{1,9}\1")
 _MATCH_PATH = re.compile(r"((?:[A-Za-z]:[\\/])?[^:\n\x00]+?):([0-9]{1,9}):")
-_MATCH_PATHS = re.compile(r"^((?:[A-Za-z]:[\\/])?[^:\n\x00]+?):[0-9]{1,9}:", re.MULTILINE)
+_MATCH_PATHS = re.compile(r"^((?:[A-Za-z]:[\\/])?[^:\n\x00]+):[0-9]{1,9}:", re.MULTILINE)
 _BARE_PATH = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:\x00]{1,1024}):(?!//|:)")
 _PATH_SIGN = re.compile(r"[./\\]")
 _CONTEXT = re.compile(r"([\-=])([0-9]{1,9})\1")
@@ -24,215 +28,263 @@ _LONGEST_PATH, _ROOT_TRIES = 1024, 40
 
 
 @dataclass(slots=True)
-class Group:
-    """Consecutive hits of one file at lines `start` to `end` (0-based, end exclusive) of the original.
-
-    A group without hits holds other lines of the tool as they are, in `plain`. `path` is "" under `plain` and in a
-    search of one file.
-    """
-
-    start: int
-    end: int
-    path: str = ""
-    hits: list[Hit] = field(default_factory=list)
-    plain: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class Hits:
-    """A search result: its groups in source order.
+    """A search result as columns of rows: what follows the path in each line ("12:text", ":text", "--").
+
+    `cuts` says where the text begins in each row, `signs` which separator stands before it, `at` (set when all are
+    read) which line of the original it is, 0-based. Consecutive rows of one file are a group: `paths` and `firsts`
+    give its path ("" in a search of one file) and its first row. Other lines of the tool are rows as they came, in
+    groups of their own.
 
     `root` is what context lines put before the paths of matches (some agents shorten only the paths of lines with a
     colon: then `root_spares_colons`). `gaps` says that "--" stands exactly between hits that are not neighbours, so
-    that it need not be written.
+    that it need not be written. `distinct` remembers groups that hold no text twice.
     """
 
-    groups: list[Group]
     headed: bool
+    rows: list[str] = field(default_factory=list)
+    cuts: bytearray = field(default_factory=bytearray)
+    signs: bytearray = field(default_factory=bytearray)
+    at: Sequence[int] = ()
+    paths: list[str] = field(default_factory=list)
+    firsts: array[int] = field(default_factory=lambda: array("Q"))
     root: str = ""
     root_spares_colons: bool = False
     gaps: bool = False
+    distinct: set[int] = field(default_factory=set)
+
+    def open(self, path: str = "") -> None:
+        """Begin a group."""
+        self.paths.append(path)
+        self.firsts.append(len(self.rows))
+
+    def add(self, row: str, cut: int, sign: int) -> None:
+        """Add a row to the last group."""
+        self.rows.append(row)
+        self.cuts.append(cut)
+        self.signs.append(sign)
+
+    def add_plain(self, lines: Sequence[str]) -> None:
+        """Add lines that are no hits to the last group."""
+        self.rows += lines
+        self.cuts += bytes(len(lines))
+        self.signs += bytes((PLAIN,)) * len(lines)
+
+    def groups(self) -> Iterator[tuple[int, int, str]]:
+        """The first row, the row after the last, and the path of each group."""
+        return zip(self.firsts, [*self.firsts[1:], len(self.rows)], self.paths, strict=True)
+
+    def keep(self, stay: Sequence[bool]) -> None:
+        """Drop the rows that do not stay."""
+        before = [0, *accumulate(stay)]
+        self.firsts = array("Q", [before[first] for first in self.firsts])
+        self.rows = list(compress(self.rows, stay))
+        self.cuts = bytearray(compress(self.cuts, stay))
+        self.signs = bytearray(compress(self.signs, stay))
+        self.at = array("Q", compress(self.at, stay))
+
+    def texts(self, start: int, end: int) -> list[str]:
+        """What the hits in these rows say."""
+        return [row[cut:] for row, cut in zip(self.rows[start:end], self.cuts[start:end], strict=True)]
+
+    def numbers(self, start: int, end: int) -> list[str]:
+        """The line numbers of the hits in these rows as written, "" for one without."""
+        return [row[: cut - 1] for row, cut in zip(self.rows[start:end], self.cuts[start:end], strict=True)]
+
+    def plain(self) -> list[str]:
+        """The lines that are no hits."""
+        if PLAIN not in self.signs:
+            return []
+        return [row for row, sign in zip(self.rows, self.signs, strict=True) if sign == PLAIN]
+
+    def are_matches(self, start: int, end: int) -> bool:
+        """Whether these rows are matches, all of them."""
+        return self.signs.count(MATCH, start, end) == end - start
 
     def size(self) -> int:
         """About how many characters the hits take below their paths."""
-        return sum([sum([len(hit[3]) for hit in group.hits]) + 6 * len(group.hits) for group in self.groups])
-
-    def root_of(self, separator: str, text: str) -> str:
-        """What stands before the path of a hit."""
-        return self.root if separator in "-=" and not (self.root_spares_colons and ":" in text) else ""
+        return sum(map(len, self.rows)) - sum(map(len, self.plain())) - sum(self.cuts) + 6 * self.count()
 
     def count(self) -> int:
         """How many lines were read as hits."""
-        return sum(len(group.hits) for group in self.groups)
+        return len(self.rows) - self.signs.count(PLAIN)
 
 
 def parse_flat(text: str, lines: list[str]) -> Hits:
     """Reads `path:line:text` lines (also without the line number, and context lines)."""
-    known = set(_MATCH_PATHS.findall(text))
-    parser = _FlatParser(known, find_root=True)
-    parser.read(lines)
-    if parser.root and not parser.root_rule():
-        parser = _FlatParser(known, find_root=False)
-        parser.read(lines)
-    spares = parser.root_rule() == "without colons"
-    hits = Hits(parser.groups, headed=False, root=parser.root, root_spares_colons=spares)
+    parser = _FlatParser(text, lines, find_root=True)
+    rule = _root_rule(parser.hits, lines, parser.root) if parser.root else ""
+    if parser.root and not rule:
+        parser = _FlatParser(text, lines, find_root=False)
+    hits = parser.hits
+    hits.at = range(len(lines))
+    hits.root, hits.root_spares_colons = parser.root, rule == "without colons"
     _drop_gaps(hits)
     return hits
+
+
+def _root_rule(hits: Hits, lines: list[str], root: str) -> str:
+    """Which context lines have the root before their path, "" where no rule says so."""
+    forms: set[tuple[bool, bool]] = set()  # does the root stand before the path, is there a colon in the text
+    for start, end, path in hits.groups():
+        for place in range(start, end):
+            if hits.signs[place] in _AROUND:
+                text = hits.rows[place][hits.cuts[place] :]
+                forms.add((lines[place].startswith(root + path), ":" in text))
+    if all(rooted for rooted, _ in forms):
+        return "all"
+    return "without colons" if all(rooted != colon for rooted, colon in forms) else ""
 
 
 def parse_headed(lines: list[str]) -> Hits:
     """Reads paragraphs of `line:text` lines below their path, and the search of one file."""
-    groups: list[Group] = []
+    hits = Hits(headed=True)
+    at = array("Q")
     start = 0
     for end in [*(i for i, line in enumerate(lines) if not line), len(lines)]:
-        groups.append(_headed_group(lines, start, end))
+        first = start if start < end and HIT_LINE.match(lines[start]) else start + 1
+        rows = lines[first:end]
+        places = list(map(_NUMBERED.match, rows))
+        if rows and places[0] and all(found or row == GAP for found, row in zip(places, rows, strict=True)):
+            hits.open(lines[start] if start < first else "")
+            for row, found in zip(rows, places, strict=True):
+                hits.add(row, found.end() if found else len(GAP), ord(found[1]) if found else BREAK)
+            at.extend(range(first, end))
+        else:
+            hits.open()
+            hits.add_plain(lines[start:end])
+            at.extend(range(start, end))
         start = end + 1
-    hits = Hits(groups, headed=True)
+    hits.at = at
     _drop_gaps(hits)
     return hits
 
 
-def _headed_group(lines: list[str], start: int, end: int) -> Group:
-    first = start if start < end and HIT_LINE.match(lines[start]) else start + 1
-    group = Group(start, end, "" if first == start else lines[start] if start < end else "")
-    for index in range(first, end):
-        line = lines[index]
-        found = HIT_LINE.match(line)
-        if found and found[1] and "," not in found[1]:
-            group.hits.append((index, found[1], found[2], found[4]))
-        elif line == GAP and group.hits:
-            group.hits.append((index, "", GAP, ""))
-        else:
-            return Group(start, end, plain=lines[start:end])
-    return group if group.hits else Group(start, end, plain=lines[start:end])
-
-
 class _FlatParser:
-    """Reads lines one by one; most belong to the same file as the line before."""
+    """Reads runs of lines that belong to the same file as the line before, and what stands between runs one by one."""
 
-    def __init__(self, known: set[str], find_root: bool) -> None:
-        self.known = known
+    def __init__(self, text: str, lines: list[str], find_root: bool) -> None:
+        self.text = text
+        self.known: set[str] | None = None
         self.find_root = find_root
         self.root = ""
         self.tries = _ROOT_TRIES
-        self.context_forms: set[tuple[bool, bool]] = set()  # does the root stand before the path, is there a colon
-        self.groups: list[Group] = []
-        self.prefixes: tuple[tuple[str, str, bool], ...] = ()
+        self.hits = Hits(headed=False)
+        self.path = ""  # of the group that is open, "" where that holds no hits
+        index = 0
+        while index < len(lines):
+            index = self._run(lines, index) if self.path else index
+            if index < len(lines):
+                self._line(lines[index])
+                index += 1
 
-    def read(self, lines: list[str]) -> None:
-        for index, line in enumerate(lines):
-            self._line(index, line)
+    def _run(self, lines: list[str], start: int) -> int:
+        """Takes the lines from `start` on that go on with the same file; returns where they end."""
+        path, rooted, hits = self.path, self.root + self.path if self.root else "", self.hits
+        short, long, place, around = len(path), len(rooted), _PLACE.match, _CONTEXT.match
+        add_row, add_cut, add_sign = hits.rows.append, hits.cuts.append, hits.signs.append
+        for index in range(start, len(lines)):
+            line = lines[index]
+            found = place(line, short) if line.startswith(path) else None
+            if found is None and rooted and line.startswith(rooted):
+                found = around(line, long)
+            if found is not None:
+                size = found.start()
+                add_row(line[size + 1 :])
+                add_cut(found.end() - size - 1)
+                add_sign(ord(line[size]))
+            elif line == GAP:
+                hits.add(GAP, len(GAP), BREAK)
+            else:
+                return index
+        return len(lines)
 
-    def root_rule(self) -> str:
-        """Which context lines have the root before their path, "" where no rule says so."""
-        if all(rooted for rooted, _ in self.context_forms):
-            return "all"
-        return "without colons" if all(rooted != colon for rooted, colon in self.context_forms) else ""
+    def _line(self, line: str) -> None:
+        if not self._context(line) and not self._match(line):
+            if self.path or not self.hits.paths:
+                self.hits.open()
+            self.hits.add_plain((line,))
+            self.path = ""
 
-    def _line(self, index: int, line: str) -> None:
-        for prefix, separator, rooted in self.prefixes:
-            if line.startswith(prefix):
-                number, found, rest = line[len(prefix) :].partition(separator)
-                if found and number.isdecimal() and number.isascii() and len(number) < 10:
-                    self._append(index, (index, number, separator, rest))
-                    if separator != ":":
-                        self.context_forms.add((rooted, ":" in rest))
-                    return
-        if line == GAP and self.groups and self.groups[-1].hits:
-            self._append(index, (index, "", GAP, ""))
-        elif not self._context(index, line) and not self._match(index, line):
-            self._plain(index, line)
-
-    def _append(self, index: int, hit: Hit) -> None:
-        group = self.groups[-1]
-        group.hits.append(hit)
-        group.end = index + 1
-
-    def _plain(self, index: int, line: str) -> None:
-        if not self.groups or self.groups[-1].hits:
-            self.groups.append(Group(index, index))
-        self.groups[-1].plain.append(line)
-        self.groups[-1].end = index + 1
-        self.prefixes = ()
-
-    def _context(self, index: int, line: str) -> bool:
+    def _context(self, line: str) -> bool:
         """A context line of another file: one that has matches too, so that a dash in its path is no riddle."""
         for found in _CONTEXT.finditer(line, 1, _LONGEST_PATH):
-            path, text = line[: found.start()], line[found.end() :]
-            rooted = path not in self.known
-            if rooted:
+            path = line[: found.start()]
+            if path not in self._known():
                 path = self._relative(path)
             if path:
-                self._add(path, (index, found[2], found[1], text))
-                self.context_forms.add((rooted, ":" in text))
+                self._add(path, line[found.start() + 1 :], len(found[2]) + 1, ord(found[1]))
                 return True
         return False
 
+    def _known(self) -> set[str]:
+        """The paths of all matches."""
+        if self.known is None:
+            self.known = set(_MATCH_PATHS.findall(self.text))
+        return self.known
+
     def _relative(self, path: str) -> str:
         """The path as matches name it, "" for none; the first context line that has a root settles it for all."""
+        known = self._known()
         at = len(self.root) - 1 if path.startswith(self.root) else -1
         if not self.root and self.find_root:
             at = path.find("/")
-            while at >= 0 and path[at + 1 :] not in self.known:
+            while at >= 0 and path[at + 1 :] not in known:
                 at = path.find("/", at + 1)
             self.root = path[: at + 1]
             self.tries -= 1
             self.find_root = self.tries > 0
-        return path[at + 1 :] if at >= 0 and path[at + 1 :] in self.known else ""
+        return path[at + 1 :] if at >= 0 and path[at + 1 :] in known else ""
 
-    def _match(self, index: int, line: str) -> bool:
+    def _match(self, line: str) -> bool:
         found = _MATCH_PATH.match(line)
         if found:
-            self._add(found[1], (index, found[2], ":", line[found.end() :]))
+            self._add(found[1], line[found.end(1) + 1 :], len(found[2]) + 1, MATCH)
             return True
         bare = _BARE_PATH.match(line)
         if bare and _PATH_SIGN.search(bare[1]):
-            self._add(bare[1], (index, "", ":", line[bare.end() :]))
+            self._add(bare[1], line[bare.end(1) :], 1, MATCH)
             return True
         return False
 
-    def _add(self, path: str, hit: Hit) -> None:
-        index = hit[0]
-        if not self.groups or not self.groups[-1].hits or self.groups[-1].path != path:
-            self.groups.append(Group(index, index, path))
-        self.prefixes = ((path + ":", ":", False), (path + "-", "-", False), (path + "=", "=", False))
-        if self.root:
-            self.prefixes += ((f"{self.root}{path}-", "-", True), (f"{self.root}{path}=", "=", True))
-        self._append(index, hit)
+    def _add(self, path: str, row: str, cut: int, sign: int) -> None:
+        """Take a hit that names its file in full: it opens a group where the file is another."""
+        if self.path != path:
+            self.hits.open(path)
+            self.path = path
+        self.hits.add(row, cut, sign)
 
 
 def _drop_gaps(hits: Hits) -> None:
     """Removes the "--" lines where they follow from the line numbers."""
-    if not any(hit[2] == GAP for group in hits.groups for hit in group.hits):
-        return
-    kept: list[list[Hit]] = []
-    last: tuple[int, str, str] | None = None
-    pending = False
-    for number, group in enumerate(hits.groups):
-        if hits.headed or not group.hits:
+    if BREAK in hits.signs and _gaps_follow(hits):
+        hits.keep([sign != BREAK for sign in hits.signs])
+        hits.gaps = True
+
+
+def _gaps_follow(hits: Hits) -> bool:
+    """Whether "--" stands between all hits that are not neighbours, and nowhere else."""
+    pending = known = False
+    for start, end, _ in hits.groups():
+        signs = hits.signs[start:end]
+        is_plain = not signs or signs[0] == PLAIN
+        if hits.headed or is_plain:
             if pending:
-                return
-            last = None
-        stay: list[Hit] = []
-        for hit in group.hits:
-            if hit[2] == GAP:
-                if pending or last is None:
-                    return
-                pending = True
-                continue
-            if not hit[1]:
-                return
-            here = (number, group.path, hit[1])
-            if last is not None and pending == adjacent(last[1], last[2], group.path, hit[1]):
-                return
-            last, pending = here, False
-            stay.append(hit)
-        kept.append(stay)
-    if pending:
-        return
-    for group, stay in zip(hits.groups, kept, strict=True):
-        group.hits = stay
-    hits.gaps = True
+                return False
+            known = False
+        if is_plain:
+            continue
+        if (known and not pending) or 1 in hits.cuts[start:end]:
+            return False
+        runs = signs.split(b" ")
+        pending, known = not runs[-1], True
+        if pending:
+            runs.pop()
+        numbers = [int(number) for number, sign in zip(hits.numbers(start, end), signs, strict=True) if sign != BREAK]
+        leaps = [place for place, (one, other) in enumerate(pairwise(numbers), 1) if other != one + 1]
+        if not all(runs) or leaps != list(accumulate(map(len, runs)))[:-1]:
+            return False
+    return not pending
 
 
 def adjacent(path: str, number: str, next_path: str, next_number: str) -> bool:
@@ -240,7 +292,7 @@ def adjacent(path: str, number: str, next_path: str, next_number: str) -> bool:
     return path == next_path and int(next_number) == int(number) + 1
 
 
-def with_gaps(rows: Iterator[tuple[str, str, str]], gaps: bool) -> Iterator[str]:
+def with_gaps(rows: Iterable[tuple[str, str, str]], gaps: bool) -> Iterator[str]:
     """The lines of (path, number, line) rows, with "--" between rows that are not neighbours where `gaps` says so."""
     last: tuple[str, str] | None = None
     for path, number, line in rows:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
-from headroom.formats.search.hits import Group, Hits
+from headroom.formats.search.hits import Hits
 
 _SEPARATORS: dict[str, str] = {"match": ":", "context": "-"}
+_MOST_DIGITS = 9
 
 
 class _Text(msgspec.Struct):
@@ -44,7 +46,7 @@ def is_ripgrep_json(line: str) -> bool:
 def parse_ripgrep_json(lines: list[str]) -> Records:
     """Reads the records; what is none, or is not one line of text (bytes, multi-line matches), stays a plain line."""
     decoder = msgspec.json.Decoder(_Record)
-    groups: list[Group] = []
+    hits = Hits(headed=False)
     frames: list[int] = []
     shown: list[int] = []
     for index, line in enumerate(lines):
@@ -55,17 +57,17 @@ def parse_ripgrep_json(lines: list[str]) -> Records:
             frames.append(index)
             continue
         hit = _hit(data, separator) if data and separator else None
-        if data is None or hit is None or data.path is None:
-            if not groups or groups[-1].hits:
-                groups.append(Group(index, index))
-            groups[-1].plain.append(line)
-        else:
-            if not groups or not groups[-1].hits or groups[-1].path != data.path.text:
-                groups.append(Group(index, index, data.path.text))
-            groups[-1].hits.append((index, hit[0], separator, hit[1]))
+        path = data.path.text if hit and data and data.path else ""
+        if not hits.paths or hits.paths[-1] != path:
+            hits.open(path)
+        if hit:
+            hits.add(*hit, ord(separator))
             shown.append(index)
-        groups[-1].end = index + 1
-    return Records(Hits(groups, headed=False), frames, shown)
+        else:
+            hits.add_plain((line,))
+    framed = set(frames)
+    hits.at = array("Q", [index for index in range(len(lines)) if index not in framed])
+    return Records(hits, frames, shown)
 
 
 def _record(decoder: msgspec.json.Decoder[_Record], line: str) -> _Record | None:
@@ -75,11 +77,12 @@ def _record(decoder: msgspec.json.Decoder[_Record], line: str) -> _Record | None
         return None
 
 
-def _hit(data: _Data, separator: str) -> tuple[str, str] | None:
-    """The number and the text of a one-line record."""
+def _hit(data: _Data, separator: str) -> tuple[str, int] | None:
+    """The row of a one-line record, and where the text begins in it."""
     if data.lines is None or data.path is None or not data.path.text or "\n" in data.path.text:
         return None
     text = data.lines.text.removesuffix("\n")
-    if "\n" in text:
+    number = "" if data.line_number is None else str(data.line_number)
+    if "\n" in text or len(number) > _MOST_DIGITS:
         return None
-    return ("" if data.line_number is None else str(data.line_number)), text
+    return f"{number}{separator}{text}", len(number) + 1

@@ -11,7 +11,7 @@ from headroom.formats.search.ripgrep_json import is_ripgrep_json
 from headroom.interfaces import Sample
 
 _MOST = 0.6
-_ENOUGH, _PROBES, _LEAST_BARE = 36, 12, 8
+_ENOUGH, _PROBES, _LEAST_BARE, _LEAST_HEADED = 36, 12, 8, 3
 _PROBE = re.compile(r"[:\-][0-9]+[:\-]|[0-9]+[:\-]|:[0-9]+$|^[\w.@+-]*/[\w.@+/-]+:.")
 _MATCH = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:][^:]*?):[0-9]{1,9}:")
 # The colons of a log line's time are not a path's: "[10.30 16" ":49:06", "[12/Mar/2024" ":10:00:01".
@@ -22,6 +22,8 @@ _BARE = re.compile(r"((?:[A-Za-z]:[\\/])?(?![0-9:.\-]+[\s:T])[^\s:]*(?:[/\\][^\s
 _DIAGNOSTIC = re.compile(r".+?:[0-9]+:(?:[0-9]+: \S| *(?:fatal |internal )?(?:error|warning|note|info|remark|hint)\b)")
 _PATH = re.compile(r"(?:[A-Za-z]:[\\/])?[^\s:]+(?:[./\\][^\s:]*)")
 _NUMBERED = re.compile(r"([0-9]{1,9})[:\-=](?![0-9]{2}:[0-9]{2})")
+# The same on a sample's page: a number behind a path, numbers that begin lines.
+_PLACE, _NUMBERS = re.compile(r":[0-9]{1,9}(?::|$)", re.MULTILINE), re.compile(r"\n[0-9]{1,9}[:\-=]")
 _WORD_AFTER = re.compile(r"[0-9]+[:\-=].*[A-Za-z_]{2}")
 
 
@@ -33,12 +35,25 @@ def search_likelihood(sample: Sample, asked: bool) -> float:
     if len(lines) < 3:
         return 0.0
     some = lines[:: max(1, len(lines) // _ENOUGH)]
+    if not asked and not _may_be_hits(sample.page, len(some)):
+        return 0.0
     probes = some[:: max(1, len(some) // _PROBES)]
     if not asked and sum(map(bool, map(_PROBE.search, probes))) * 3 < len(probes):
         return 0.0
     if sum(map(is_count, some)) * 10 >= len(some) * 9:
         return 0.95 if asked or len(some) >= 8 else 0.6
     return _flat(some, asked) or _headed(lines[:60], asked)
+
+
+def _may_be_hits(page: str, count: int) -> bool:
+    """Whether `count` lines of a page may be hits: places, or numbers, or paths in nearly all lines."""
+    places = len(_PLACE.findall(page))
+    if places and (places >= _MOST * count or places + len(_CONTEXT.findall(page)) >= _MOST * count):
+        return True
+    if len(_NUMBERS.findall(page)) >= _LEAST_HEADED:
+        return True
+    slashes = page.count("/") + page.count("\\")
+    return slashes * 10 >= count * 9 and page.count(":") * 10 >= count * 9
 
 
 def _flat(lines: Sequence[str], asked: bool) -> float:
@@ -94,7 +109,7 @@ def _headed(lines: Sequence[str], asked: bool) -> float:
         leaps += number > last + 1
         last = number
         count += 1
-    if falls * 20 > count or count < 3:
+    if falls * 20 > count or count < _LEAST_HEADED:
         return 0.0
     if asked:
         return 0.9 if count >= len(heads) else 0.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from operator import eq
 
-from headroom.formats.table.layout import WIDEST, Cells, Column, Layout, Slot, clean_names, spread
+from headroom.formats.table.layout import WIDEST, Column, Layout, Slot, clean_names, most_frequent, spread
 
 _WORD = re.compile(r"(\w+)")
 _NO_WORD = re.compile(r"[\d/_=:]")
@@ -26,50 +27,60 @@ class _Parts:
     columns: dict[str, Column]
 
 
-def simplify(layout: Layout, rows: Sequence[Cells], intact: str = "") -> tuple[Layout, list[Column]]:
+def simplify(layout: Layout, columns: list[Column], intact: str = "") -> tuple[Layout, list[Column]]:
     """The same rows with constant cells in the layout's text and equal columns under one name.
 
     The cells of the column `intact` are not cut.
     """
-    columns = list(zip(*rows, strict=True))
     return _drop_constants(*_merge_copies(*_taken_apart(layout, columns, intact)))
 
 
-def join_words(layout: Layout, columns: list[Column], apart: Collection[str] = ()) -> tuple[Layout, list[Column]]:
+def join_words(
+    layout: Layout, columns: list[Column], apart: Collection[str] = (), only_prose: bool = False
+) -> tuple[Layout, list[Column]]:
     """Neighbouring words of running text, with one blank between them and no padding, as one cell.
 
-    Columns named in `apart` stay by themselves.
+    Columns named in `apart` stay by themselves, and with `only_prose` those that hold no words of a text.
     """
-    uses = Counter(dict.fromkeys(apart, 2))
-    uses.update(slot.name for slot in layout.slots)
     by_name = dict(zip(layout.names, columns, strict=True))
-    literals, slots = [layout.literals[0]], [layout.slots[0]] if layout.slots else []
+    words = _joinable(layout) - {*apart}
+    if only_prose:
+        words = {name for name in words if _is_prose(by_name[name], name == layout.names[-1])}
+    if len(words) < 2:
+        return layout, columns
+    literals, slots = [layout.literals[0]], [layout.slots[0]]
     for before, slot in zip(layout.literals[1:], layout.slots[1:], strict=False):
         last = slots[-1]
-        if before == " " and not last.width and not slot.width and uses[last.name] == uses[slot.name] == 1:
+        if before == " " and last.name in words and slot.name in words:
             by_name[last.name] = tuple(map("%s %s".__mod__, zip(by_name[last.name], by_name[slot.name], strict=True)))
         else:
             literals.append(before)
             slots.append(slot)
-    literals.append(layout.literals[-1])
-    joined = Layout(tuple(literals) if slots else layout.literals, tuple(slots), layout.cut)
+    joined = Layout((*literals, layout.literals[-1]), tuple(slots), layout.cut)
     return joined, [by_name[name] for name in joined.names]
 
 
-def no_prose(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    """The columns better coded by themselves than as a word of a text: often one value, or names and numbers.
+def _joinable(layout: Layout) -> set[str]:
+    """The names that are printed once, without padding, and stand one blank from their neighbour."""
+    uses = Counter([slot.name for slot in layout.slots])
+    free = [not slot.width and uses[slot.name] == 1 for slot in layout.slots]
+    return {
+        layout.slots[at].name
+        for i, between in enumerate(layout.literals[1:-1])
+        if between == " " and free[i] and free[i + 1]
+        for at in (i, i + 1)
+    }
 
-    The last one may be anything: it is the rest of the line.
+
+def _is_prose(column: Column, ends: bool) -> bool:
+    """Whether a column is coded better as a word of a text than by itself: not often one value, no names or numbers.
+
+    A column that `ends` a row may be anything: it is the rest of the line.
     """
-    out: list[str] = []
-    for name, column in zip(names, columns, strict=True):
-        probe = column[: 4 * _PROBE]
-        plain = sum(len(cell) <= _LONG_WORD and not _NO_WORD.search(cell) for cell in probe)
-        if (name != names[-1] and plain < len(probe) * _PLAIN_SHARE) or Counter(probe).most_common(1)[0][1] > (
-            len(probe) * _FREQUENT_SHARE
-        ):
-            out.append(name)
-    return out
+    probe = column[: 4 * _PROBE]
+    if most_frequent(probe)[1] > len(probe) * _FREQUENT_SHARE:
+        return False
+    return ends or sum([len(c) <= _LONG_WORD and not _NO_WORD.search(c) for c in probe]) >= len(probe) * _PLAIN_SHARE
 
 
 def _taken_apart(layout: Layout, columns: list[Column], intact: str) -> tuple[Layout, list[Column]]:
@@ -78,22 +89,32 @@ def _taken_apart(layout: Layout, columns: list[Column], intact: str) -> tuple[La
     Short lists and names of few words (`app.py`) stay whole: they are quoted as they are. Of others at least half
     of the words stay in the row, so that a cell can still be recognised there.
     """
+    if not columns or len(columns[0]) < _MIN_ROWS:
+        return layout, columns
     parts: dict[str, _Parts] = {}
-    by_name = dict(zip(layout.names, columns, strict=True))
-    whole = {column: name for name, column in by_name.items()}
-    uses = Counter(slot.name for slot in layout.slots)
+    whole = dict(zip(layout.names, columns, strict=True))
+    by_name = dict(whole)
+    uses = Counter([slot.name for slot in layout.slots])
     padded = {slot.name for slot in layout.slots if slot.width}
-    for name, column in zip(layout.names, columns, strict=True):
-        long = len(column) >= _MIN_ROWS and sum(len(column[i]) for i in spread(len(column), 8)) >= _MIN_CUT
-        apart = name == intact or uses[name] > 1 or name in padded
-        if apart or not long or column.count(column[0]) == len(column):
+    step = spread(len(columns[0]), 8).step
+    for name, column in whole.items():
+        if name == intact or uses[name] > 1 or name in padded:
             continue
-        cut = _by_words(name, column, by_name, whole) or _by_start(name, column) or _by_ending(name, column, by_name)
+        if sum(map(len, column[::step])) < _MIN_CUT or _is_constant(column):
+            continue
+        cut = _by_words(name, column, by_name, whole) or _by_start(name, column)
+        cut = cut or _by_ending(name, column, by_name)
         if cut is not None:
             parts[name] = cut
             by_name.update(cut.columns)
+    if not parts:
+        return layout, columns
     new = _spliced(layout, parts)
     return new, [by_name[name] for name in new.names]
+
+
+def _is_constant(column: Column) -> bool:
+    return column[0] == column[-1] and column.count(column[0]) == len(column)
 
 
 def _spliced(layout: Layout, parts: dict[str, _Parts]) -> Layout:
@@ -114,13 +135,19 @@ def _spliced(layout: Layout, parts: dict[str, _Parts]) -> Layout:
 
 def _by_start(name: str, column: Column) -> _Parts | None:
     """Paths that all begin in the same directory: it becomes text."""
-    low, high = min(column), max(column)
-    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-    size = low.rfind("/", 0, same) + 1
-    start = low[:size]
+    if len(_same_directory(column[0], column[-1])) < _MIN_START:
+        return None
+    start = _same_directory(min(column), max(column))
+    size = len(start)
     if size < _MIN_START or 2 * _words_in(start) * len(column[:_PROBE]) > sum(map(_words_in, column[:_PROBE])):
         return None
     return _Parts((start, ""), (name,), {name: tuple([cell[size:] for cell in column])})
+
+
+def _same_directory(one: str, other: str) -> str:
+    """The directories that two paths have in common, with the slash behind them."""
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[: one.rfind("/", 0, same) + 1]
 
 
 def _by_ending(name: str, column: Column, taken: Collection[str]) -> _Parts | None:
@@ -141,25 +168,30 @@ def _words_in(cell: str) -> int:
 
 def _usual_ending(column: Column) -> str:
     """The longest run of last words that more than half of the cells share and that leaves half of their words."""
-    sample = [column[i] for i in spread(len(column), 64)]
+    sample = column[:: spread(len(column), 64).step]
     best = ""
     for words in range(1, 5):
-        ends = Counter(" " + " ".join(c.split(" ")[-words:]) for c in sample if c.count(" ") >= words)
-        ending, uses = ends.most_common(1)[0] if ends else ("", 0)
-        inside = sum(_words_in(c) for c in sample if c.endswith(ending))
-        if uses <= len(sample) * _ENDING_SHARE or 2 * _words_in(ending) * uses > inside:
+        several = [cell for cell in sample if cell.count(" ") >= words]
+        if len(several) <= len(sample) * _ENDING_SHARE:
+            break
+        ending, uses = most_frequent([cell[len(cell.rsplit(" ", words)[0]) :] for cell in several])
+        if uses <= len(sample) * _ENDING_SHARE:
+            break
+        inside = sum([_words_in(cell) for cell in sample if cell.endswith(ending)])
+        if 2 * _words_in(ending) * uses > inside:
             break
         best = ending
-    uses = sum(cell.endswith(best) for cell in column)
-    return best if len(best) >= _MIN_ENDING and len(column) * _ENDING_SHARE < uses < len(column) else ""
+    if len(best) < _MIN_ENDING:
+        return ""
+    uses = sum([cell.endswith(best) for cell in column])
+    return best if len(column) * _ENDING_SHARE < uses < len(column) else ""
 
 
 def _drop_constants(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Column]]:
-    constant = {
-        name: column[0]
-        for name, column in zip(layout.names, columns, strict=True)
-        if len(column) > 1 and column.count(column[0]) == len(column)
-    }
+    by_name = dict(zip(layout.names, columns, strict=True))
+    constant = {name: c[0] for name, c in by_name.items() if len(c) > 1 and _is_constant(c)}
+    if not constant:
+        return layout, columns
     literals, slots = [layout.literals[0]], []
     for slot, literal in zip(layout.slots, layout.literals[1:], strict=True):
         if slot.name in constant and slot.width != WIDEST:
@@ -167,18 +199,20 @@ def _drop_constants(layout: Layout, columns: list[Column]) -> tuple[Layout, list
         else:
             slots.append(slot)
             literals.append(literal)
-    kept = {slot.name for slot in slots}
-    return Layout(tuple(literals), tuple(slots), layout.cut), [
-        column for name, column in zip(layout.names, columns, strict=True) if name in kept
-    ]
+    rest = Layout(tuple(literals), tuple(slots), layout.cut)
+    return rest, [by_name[name] for name in rest.names]
 
 
 def _merge_copies(layout: Layout, columns: list[Column]) -> tuple[Layout, list[Column]]:
     """Columns that are equal in every row share one name, and so one cell."""
-    first: dict[Column, str] = {}
+    alike: dict[tuple[str, ...], list[tuple[str, Column]]] = defaultdict(list)
     names: dict[str, str] = {}
     for name, column in zip(layout.names, columns, strict=True):
-        names[name] = first.setdefault(column, name) if len(column) > 1 else name
+        known = alike[column[0], column[len(column) // 2], column[-1]]
+        names[name] = next((n for n, other in known if other == column), name) if len(column) > 1 else name
+        known.append((name, column))
+    if all(map(eq, names, names.values())):
+        return layout, columns
     slots = tuple(Slot(names[s.name], s.align, s.width) for s in layout.slots)
     kept = set(names.values())
     return Layout(layout.literals, slots, layout.cut), [
@@ -186,7 +220,7 @@ def _merge_copies(layout: Layout, columns: list[Column]) -> tuple[Layout, list[C
     ]
 
 
-def _by_words(name: str, column: Column, taken: Collection[str], whole: dict[Column, str]) -> _Parts | None:
+def _by_words(name: str, column: Column, taken: Collection[str], whole: Mapping[str, Column]) -> _Parts | None:
     """Cells with the same signs between words (`[**x**](y.md#x)`): words all share become text, copies one cell."""
     probe = _WORD.split(column[0])
     fixed = probe[::2]
@@ -199,10 +233,11 @@ def _by_words(name: str, column: Column, taken: Collection[str], whole: dict[Col
     split = [_WORD.split(cell) for cell in column]
     if any(s[::2] != fixed for s in split):
         return None
-    words = [tuple(w) for w in zip(*[s[1::2] for s in split], strict=True)]
-    constant = [w.count(w[0]) == len(w) for w in words]
+    known = {cells: other for other, cells in whole.items()}
+    words = list(zip(*[s[1::2] for s in split], strict=True))
+    constant = list(map(_is_constant, words))
     first = {w: i for i, w in reversed(list(enumerate(words)))}
-    copied = [not constant[i] and (first[w] != i or words.count(w) > 1 or w in whole) for i, w in enumerate(words)]
+    copied = [not constant[i] and (first[w] != i or words.count(w) > 1 or w in known) for i, w in enumerate(words)]
     if not any(constant) and not any(copied) and not framed:
         return None
     if 2 * sum(constant) > len(words):
@@ -210,7 +245,6 @@ def _by_words(name: str, column: Column, taken: Collection[str], whole: dict[Col
     literals, groups = _grouped(fixed, words, constant, copied)
     columns: dict[str, Column] = {}
     names: list[str] = []
-    known = dict(whole)
     fresh = iter(clean_names([name, *(f"{name} {n}" for n in range(2, len(groups) + 1))], frozenset(taken) - {name}))
     for group in groups:
         column = words[group[0]]

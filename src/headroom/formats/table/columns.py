@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, compress, islice, pairwise
+from operator import eq, ne, not_
 
-from headroom.formats.table.layout import Cells, Column, letters
+from headroom.formats.table.layout import Cells, Column, letters, most_frequent, spread
 
 EMPTY = '""'
 _SHARE, _SHARE_LONG, _LONG_CELL = 0.5, 0.3, 8
@@ -68,7 +69,7 @@ def _letters(column: Column) -> Column | None:
     if sum(map(len, probe)) < _LONG_CELL * len(probe) or len(set(probe)) * 3 > len(probe):
         return None
     counts = Counter(column)
-    changes = sum(a != b for a, b in pairwise(column))
+    changes = sum(map(ne, column, islice(column, 1, None)))
     usual, uses = counts.most_common(1)[0]
     total = sum(weight(cell) * n for cell, n in counts.items())
     otherwise = min(total - weight(usual) * uses, total * (changes + 1) // len(column) + len(column) // 8)
@@ -90,7 +91,7 @@ def _same_cells(name: str, columns: dict[str, Column], coding: Coding) -> Column
             return None
         if other in coding.same or f"{other}#" in coding.lookups:
             continue
-        if sum(a == b != "" for a, b in zip(cells, probe, strict=False)) * 4 >= len(probe):
+        if sum([a == b != "" for a, b in zip(cells, probe, strict=False)]) * 4 >= len(probe):
             coding.same[name] = other
             return tuple(["" if a == b else b or EMPTY for a, b in zip(cells, column, strict=True)])
     return None
@@ -100,15 +101,14 @@ def _coded(name: str, column: Column, coding: Coding, stateless: bool, counter: 
     rows = len(column)
     if EMPTY in column:
         return column
-    if not stateless:
-        same = [b if a != b else "" for a, b in zip(("", *column), column)]  # noqa: B905
-        repeated = same.count("") - column.count("")
-        if counter and (counted := _counter(column)).count("") > rows * _SHARE:
-            coding.counts.append(name)
-            return counted
-    else:
-        same, repeated = list(column), 0
-    value, uses = Counter(column).most_common(1)[0]
+    above = b"" if stateless else bytes(map(eq, column, chain(("",), column)))
+    repeated = above.count(1) - sum(map(not_, compress(column, above)))
+    if counter and not stateless and (counted := _counter(column)).count("") > rows * _SHARE:
+        coding.counts.append(name)
+        return counted
+    if repeated < rows * _SHARE_LONG and not _has_usual(column):
+        return column
+    value, uses = most_frequent(column)
     if uses >= rows * _SHARE and uses >= repeated * 0.7:
         if value:
             coding.usual[name] = value
@@ -116,8 +116,16 @@ def _coded(name: str, column: Column, coding: Coding, stateless: bool, counter: 
         return column
     if repeated >= rows * (_SHARE if len(value) < _LONG_CELL else _SHARE_LONG):
         coding.above.append(name)
-        return tuple([EMPTY if not c else s for c, s in zip(column, same, strict=True)])
+        return tuple(["" if same and c else c or EMPTY for c, same in zip(column, above, strict=True)])
     return column
+
+
+def _has_usual(column: Column) -> bool:
+    """Whether some value may fill half of the column: it is then frequent among its first or its spread cells."""
+    if len(column) < 4 * _PROBE:
+        return True
+    probes = column[:_PROBE], column[:: spread(len(column), 2 * _PROBE).step]
+    return any(most_frequent(probe)[1] > len(probe) * _SHARE_LONG for probe in probes)
 
 
 def _next(cell: str) -> str:

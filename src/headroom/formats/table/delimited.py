@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 from headroom.formats.table.fitting import fit_split
 from headroom.formats.table.layout import spread
-from headroom.formats.table.regions import Region
+from headroom.formats.table.regions import Region, is_too_little
 
-_MARKS = ("\t", ",", ";", "|", ":")
+MARKS = ("\t", ",", ";", "|", ":")
 _FIELD = {
-    mark: re.compile(rf"""(?:"[^"]*"|'[^']*'|[^{re.escape(mark)}"'])*(?:{re.escape(mark)}|$)""") for mark in _MARKS
+    mark: re.compile(rf"""[^{no}"']*(?:(?:"[^"]*"|'[^']*')[^{no}"']*)*({no}|$)""")
+    for mark, no in ((mark, re.escape(mark)) for mark in MARKS)
 }
 _DATUM = re.compile(r"^\W*[\d.,:/\- ]*\d\W*$|\(\d+$|^ *'|://|^/\w")  # what stands in rows, not in a title
 _LONG = 20_000  # characters; a longer line is no row of fields
@@ -23,7 +24,7 @@ def separator(lines: Sequence[str]) -> str:
     """The mark that cuts nearly all lines into the same number of at least two fields, or ""."""
     sample = [lines[i] for i in spread(len(lines), 60) if lines[i]]
     together = "".join(sample)
-    for mark in _MARKS:
+    for mark in MARKS:
         if together.count(mark) < 0.9 * len(sample) or sum([mark in line for line in sample]) < 0.9 * len(sample):
             continue
         counts = Counter(map(len, map(splitter(mark), sample)))
@@ -43,23 +44,21 @@ def splitter(mark: str) -> Callable[[str], list[str]]:
 
     An apostrophe is a quote only in lines in which it begins a field.
     """
-    quoted = (f"{mark}'", f"{mark} '", "('")
+    field = _FIELD[mark].match
+    begins = re.compile(rf"""{re.escape(mark)} ?'|\('""").search
 
     def split(line: str) -> list[str]:
-        if '"' not in line and ("'" not in line or not any(start in line for start in quoted)):
+        if '"' not in line and ("'" not in line or not begins(line)):
             return line.split(mark)
         if len(line) > _LONG:
             return line.split(mark)
-        fields, at, size = [], 0, len(line)
-        field = _FIELD[mark]
-        while match := field.match(line, at):
-            at = match.end()
-            if at == size and not line.endswith(mark, match.start(), at):
-                fields.append(match[0])
+        fields, at = [], 0
+        while match := field(line, at):
+            start, at = at, match.end()
+            if not match[1]:
+                fields.append(line[start:])
                 return fields
-            fields.append(match[0][:-1])
-            if match.end() == match.start():
-                break
+            fields.append(line[start : at - 1])
         return line.split(mark)
 
     return split
@@ -71,7 +70,7 @@ def delimited(lines: Sequence[str]) -> Region | None:
     while end and not lines[end - 1]:
         end -= 1
     mark = separator(lines[:end])
-    if not mark:
+    if not mark or is_too_little(lines[:end]):
         return None
     split = splitter(mark)
     titles = split(lines[0])
@@ -79,4 +78,4 @@ def delimited(lines: Sequence[str]) -> Region | None:
     fit = fit_split(lines[start:end], split, mark, titles if start else ())
     if fit is None or fit.covered < 0.8 * (end - start):
         return None
-    return Region(start, end, fit.layout, fit.rows, lines[0] if start else "", mark)
+    return Region(start, end, fit.layout, fit.hits, fit.columns, lines[0] if start else "", mark)

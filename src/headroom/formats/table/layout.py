@@ -8,20 +8,24 @@ slot pushes the rest of the row to the right, as printf does.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter, methodcaller
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
+_T = TypeVar("_T")
 Cells = tuple[str, ...]
 Column = tuple[str, ...]
 
 WIDEST = -1
 SAMPLE = 240
+_NO_WIDTHS: Mapping[str, int] = MappingProxyType({})
 _SPEC = re.compile(r"\{\{|\}\}|\{([^{}:]+)(?::([<>])(\d+|\*))?\}")
 _NOT_IN_NAMES = re.compile(r"[^\w.%#/@+\- ]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A place for one cell. `width` is 0 for no padding, WIDEST for the widest cell of the run of rows it stands in."""
 
     name: str
@@ -37,8 +41,7 @@ class Slot:
         return cell.rjust(self.width) if self.align == ">" else cell.ljust(self.width)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """`literals[0] slot literals[1] slot … literals[-1]`; several slots may show the same name's cell.
 
     `cut` says that the printed row has no spaces at its end.
@@ -51,7 +54,7 @@ class Layout:
     @property
     def names(self) -> tuple[str, ...]:
         """The cells of a row, in order of their first slot."""
-        return tuple(dict.fromkeys(slot.name for slot in self.slots))
+        return tuple(dict.fromkeys([slot.name for slot in self.slots]))
 
     def spec(self) -> str:
         """The layout as a format string; `parse` reads it back."""
@@ -60,30 +63,25 @@ class Layout:
             parts += (slot.spec(), _escaped(literal))
         return "".join(parts)
 
-    def printer(self, widest: dict[str, int] | None = None) -> Callable[[Cells], str]:
-        """A function from the cells (by `names`) to the printed row; `widest` is needed for WIDEST slots."""
+    def printed(self, columns: Sequence[Sequence[str]], widest: Mapping[str, int] = _NO_WIDTHS) -> Iterator[str]:
+        """The printed rows for columns of cells (by `names`, one at least); `widest` is needed for WIDEST slots."""
         parts = [_percent(self.literals[0])]
         for slot, literal in zip(self.slots, self.literals[1:], strict=True):
-            width = (widest or {}).get(slot.name, 0) if slot.width == WIDEST else slot.width
+            width = widest.get(slot.name, 0) if slot.width == WIDEST else slot.width
             parts.append(f"%{'-' if slot.align == '<' else ''}{width}s" if width else "%s")
             parts.append(_percent(literal))
-        pattern, names = "".join(parts), self.names
-        if len(names) == len(self.slots):
-            return (lambda cells: (pattern % cells).rstrip(" ")) if self.cut else (lambda cells: pattern % cells)
-        where = [names.index(slot.name) for slot in self.slots]
-        if self.cut:
-            return lambda cells: (pattern % tuple([cells[i] for i in where])).rstrip(" ")
-        return lambda cells: pattern % tuple([cells[i] for i in where])
+        by_name = dict(zip(self.names, columns, strict=True))
+        rows = map("".join(parts).__mod__, zip(*[by_name[slot.name] for slot in self.slots], strict=True))
+        return map(methodcaller("rstrip", " "), rows) if self.cut else rows
 
     @property
     def needs_widest(self) -> bool:
-        return any(slot.width == WIDEST for slot in self.slots)
+        return WIDEST in [slot.width for slot in self.slots]
 
-    def widest(self, rows: Sequence[Cells]) -> dict[str, int]:
-        """The widths of the WIDEST slots for a run of rows."""
-        names = self.names
+    def widest(self, columns: Sequence[Sequence[str]]) -> dict[str, int]:
+        """The widths of the WIDEST slots for a run of rows, given by columns."""
         wanted = {slot.name for slot in self.slots if slot.width == WIDEST}
-        return {name: max(len(row[i]) for row in rows) for i, name in enumerate(names) if name in wanted}
+        return {n: max(map(len, column)) for n, column in zip(self.names, columns, strict=True) if n in wanted}
 
 
 def parse(spec: str, cut: bool = False) -> Layout:
@@ -140,3 +138,8 @@ def _percent(literal: str) -> str:
 def spread(count: int, most: int = SAMPLE) -> range:
     """At most `most` evenly spaced positions of `count`."""
     return range(0, count, max(1, -(-count // most)))
+
+
+def most_frequent(values: Iterable[_T]) -> tuple[_T, int]:
+    """The value that is met most often (the first one of several) and how often."""
+    return max(Counter(values).items(), key=itemgetter(1))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
 from operator import ne
 
 from headroom.formats.table.cells import join_words, simplify
 from headroom.formats.table.fitting import Fit, fit_words, verified
-from headroom.formats.table.layout import Cells, Layout, Slot, clean_names, letters, spread
-from headroom.formats.table.rowcode import Placed
+from headroom.formats.table.layout import Column, Layout, Slot, clean_names, letters
 
 _KEY = re.compile(r"\s*(?:[^\s:=|][^:=|]{0,60}?\s*(?::|=|\|)(?=\s|$)|[A-Z]\w+(?= 0x|\s*$))")
 _NUMBER = re.compile(r"\d+|-{2,}")
@@ -26,11 +27,19 @@ _MAX_LINES = 400
 _MANY, _FEW = 20, 8
 
 
-def split_records(lines: Sequence[str]) -> list[tuple[int, int]]:
+class Keys(dict[str, str]):
+    """The key of each line, found once: lines come back."""
+
+    def __missing__(self, line: str) -> str:
+        self[line] = key = key_of(line)
+        return key
+
+
+def split_records(lines: Sequence[str], keys: Keys) -> list[tuple[int, int]]:
     """Where records begin and end (end exclusive), blank lines between them included in the one before."""
     starts = _by_blank(lines)
     if len(starts) < 2 * _MIN_ALIKE or len(lines) > _MAX_LINES * len(starts):
-        starts = _by_first_key(lines)
+        starts = _by_first_key([keys[line] for line in lines])
     if 2 * len(starts) > len(lines):
         return []
     return list(zip(starts, [*starts[1:], len(lines)], strict=False))
@@ -40,10 +49,9 @@ def _by_blank(lines: Sequence[str]) -> list[int]:
     return [i for i, line in enumerate(lines) if line and (not i or not lines[i - 1].strip()) and line.strip()]
 
 
-def _by_first_key(lines: Sequence[str]) -> list[int]:
+def _by_first_key(keys: Sequence[str]) -> list[int]:
     """Lines with the key that opens the most regular groups: the one whose first line is met first and often."""
-    keys = [key_of(line) for line in lines]
-    counts = Counter(key for key in keys if key)
+    counts = Counter(filter(None, keys))
     often = [key for key, n in counts.items() if n >= 2 * _MIN_ALIKE]
     if not often:
         return []
@@ -66,27 +74,34 @@ def key_of(line: str) -> str:
     return "0" if _NUMBER.search(line) else line
 
 
-def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> tuple[list[Placed], list[Layout]]:
+@dataclass(slots=True)
+class Records:
+    """Records as units of coded rows: as printed, the number of the form of each (0: none), and the forms."""
+
+    units: list[str]
+    kinds: list[int]
+    tables: list[tuple[Layout, list[Column]]]
+
+
+def forms_of(lines: Sequence[str], records: Sequence[tuple[int, int]], keys: Keys) -> Records:
     """Every record as a unit of a form, or as it is where fewer than three are alike."""
-    keys: dict[str, str] = {}
     alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, (start, end) in enumerate(records):
         if end - start <= _MAX_LINES:
-            alike[tuple([keys.get(x) or keys.setdefault(x, key_of(x)) for x in lines[start:end]])].append(i)
-    placed = [Placed("\n".join(lines[a:b])) for a, b in records]
-    layouts: list[Layout] = []
+            alike[tuple([keys[line] for line in lines[start:end]])].append(i)
+    units = ["\n".join(lines[a:b]) for a, b in records]
+    found = Records(units, [0] * len(units), [])
     for members in _merged(alike):
-        if len(members) < _MIN_ALIKE or len(layouts) >= _MAX_FORMS:
+        if len(members) < _MIN_ALIKE or len(found.tables) >= _MAX_FORMS:
             continue
-        fit = _fit_form([lines[records[i][0] : records[i][1]] for i in members])
-        fit = verified(fit.layout, fit.rows, [placed[i].text for i in members])
+        form = _fit_form([lines[records[i][0] : records[i][1]] for i in members])
+        fit = verified(form.layout, form.hits, form.columns, [units[i] for i in members])
         if fit.covered < _MIN_ALIKE:
             continue
-        for i, row in zip(members, fit.rows, strict=True):
-            if row is not None:
-                placed[i] = Placed(placed[i].text, len(layouts), row)
-        layouts.append(fit.layout)
-    return placed, layouts
+        found.tables.append((fit.layout, fit.columns))
+        for i in compress(members, fit.hits):
+            found.kinds[i] = len(found.tables)
+    return found
 
 
 def _merged(alike: dict[tuple[str, ...], list[int]]) -> list[list[int]]:
@@ -107,53 +122,43 @@ def _fit_form(group: Sequence[Sequence[str]]) -> Fit:
     """One layout for records that have the same keys: each line of it is fitted by itself."""
     literals = [""]
     slots: list[Slot] = []
-    columns: list[Sequence[str | None]] = []
-    taken: frozenset[str] = frozenset()
+    columns: list[Column] = []
     for number, column in enumerate(zip(*group, strict=True)):
         if number:
             literals[-1] += "\n"
         if column.count(column[0]) == len(column):
             literals[-1] += column[0]
             continue
-        layout, found = _fit_line(column, taken)
-        taken |= frozenset(layout.names)
+        layout, found = _fit_line(column, frozenset([slot.name for slot in slots]))
         literals[-1] += layout.literals[0]
         literals += layout.literals[1:]
         slots += layout.slots
-        empty = (None,) * len(layout.names)
-        columns += zip(*[row if row is not None else empty for row in found], strict=True)
-    if not slots:
-        return Fit(Layout(tuple(literals), ()), [()] * len(group))
-    rows: list[Cells | None] = [None if None in row else row for row in zip(*columns, strict=True)]
-    return Fit(Layout(tuple(literals), tuple(slots)), rows)
+        columns += found
+    return Fit(Layout(tuple(literals), tuple(slots)), bytearray(b"\1" * len(group)), columns)
 
 
-def _fit_line(column: tuple[str, ...], taken: frozenset[str]) -> tuple[Layout, list[Cells | None]]:
+def _fit_line(column: Column, taken: frozenset[str]) -> tuple[Layout, list[Column]]:
     """The layout of one line of a form: its words where they line up, or its key and the rest."""
     name = _name(column[0])
     common = _common_start(column)
     if len(column) < _MANY:  # what a few values have in common is no key
         size = len(key_part(column[0]))
         common = common[: size + len(common[size:]) - len(common[size:].lstrip(" \t"))]
-    plain = Layout((common, ""), (Slot(clean_names([name], taken)[0]),))
+    words = min([len(line.split()) for line in column[:: max(1, len(column) // 50)]])
+    if words >= 4 and (len(column) >= _MANY or _PADDED.search(column[0].strip())):
+        fit = fit_words(column, words)
+        if fit is not None and fit.covered == len(column):
+            layout, cut = join_words(*simplify(fit.layout, fit.columns))
+            if cut and not layout.needs_widest:
+                fresh = clean_names([name] * len(layout.names), taken)
+                names = dict(zip(layout.names, fresh, strict=True))
+                slots = tuple([Slot(names[slot.name], slot.align, slot.width) for slot in layout.slots])
+                return Layout(layout.literals, slots), cut
     size = len(common)
-    rows: list[Cells | None] = [(line[size:],) for line in column]
-    words = min(len(line.split()) for line in column[:: max(1, len(column) // 50)])
-    if words < 4 or (len(column) < _MANY and not _PADDED.search(column[0].strip())):
-        return plain, rows
-    fit = fit_words(column, words)
-    if fit is None or fit.covered < len(column):
-        return plain, rows
-    layout, cut = simplify(fit.layout, [row for row in fit.rows if row is not None])
-    layout, cut = join_words(layout, cut)
-    names = dict(zip(layout.names, clean_names([name] * len(layout.names), taken), strict=True))
-    renamed = Layout(layout.literals, tuple(Slot(names[s.name], s.align, s.width) for s in layout.slots))
-    if renamed.needs_widest or not cut:
-        return plain, rows
-    return renamed, list(zip(*cut, strict=True))
+    return Layout((common, ""), (Slot(clean_names([name], taken)[0]),)), [tuple([line[size:] for line in column])]
 
 
-def _common_start(column: tuple[str, ...]) -> str:
+def _common_start(column: Column) -> str:
     """What all lines begin with, up to the end of a word."""
     low, high = min(column), max(column)
     size = 0
@@ -167,10 +172,3 @@ def _common_start(column: tuple[str, ...]) -> str:
 def _name(line: str) -> str:
     match = _KEY.match(line)
     return match[0].strip(" \t:=|") if match else letters(0)
-
-
-def share_alike(lines: Sequence[str], records: Sequence[tuple[int, int]]) -> float:
-    """The share of a sample's records whose keys another record has too."""
-    shapes = [tuple(key_of(x) for x in lines[a:b]) for a, b in (records[i] for i in spread(len(records), 60))]
-    counts = Counter(shapes)
-    return sum(n for n in counts.values() if n >= 2) / max(1, len(shapes))

@@ -8,17 +8,17 @@ is looked at again, so two tables that follow each other without a blank line ar
 from __future__ import annotations
 
 import re
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import compress, islice
 from operator import methodcaller
 
 from headroom.formats.listing.paths import are_plain, is_plain
 from headroom.formats.table import rowcode
-from headroom.formats.table.fitting import Fit, fit_gutters, fit_split, fit_words
-from headroom.formats.table.layout import Cells, Layout, Slot, spread
-from headroom.formats.table.rowcode import Placed
+from headroom.formats.table.fitting import Fit, fit_gutters, fit_split, fit_words, kept
+from headroom.formats.table.layout import Column, Layout, Slot, most_frequent, spread
 from headroom.tokens import count_tokens
 
 _MIN_ROWS = 4
@@ -29,53 +29,98 @@ _WORTH = 0.95
 _CHOICE, _MAX_STRETCHES = 120, 2_000
 _SLICE, _MAX_SLICE = 200, 2_000
 _RAW_COST, _MAY_LOSE = 4, 3
+_FIXED, _HOPELESS = 40, 0.07
+_MANY, _SLICES, _SLICED, _CLOSE = 96, 8, 4, 0.05
+_LOOKED_AT, _WEIGHED, _MAX_BETWEEN = 60, 40, 8
+_SHORT, _HEADER = 40, len(f'{rowcode.START}4 lines; cells are split by " "; a row reads "{{a}} {{b}}"]')
 _BARS = ("|", "│", "║")
 _PIPE = re.compile(r"(?<!\\)\|")
 _TITLE = re.compile(r"[|/+]+|\[[A-Z][a-z]+\]|[A-Z%#(][A-Za-z%/_()#:.+-]*")
 _TITLE_WORD = re.compile(r"[a-z_]{1,12}|-")
 _GAP = re.compile(r" {2,}|\t")
-_PLAIN_PATH = re.compile(r"(?=[^>])[^ \t{]*(?:\{(?!\d+\.\.\d+\})[^ \t{]*)*(?<!/)")
+_WORD = re.compile(r"\w+|[^\w\s]+")
+_PADDING = re.compile(r"   +")
 
 
-@dataclass(slots=True)
+@dataclass
 class Region:
-    """Lines `start` to `end` (end exclusive), the layout of most of them and the cells of each (None: no row)."""
+    """Lines `start` to `end` (end exclusive), the layout of most of them, and the cells of those by column.
+
+    `hits` holds a byte for each line: 1 where it is a row of the layout, 0 where it stands as it is.
+    """
 
     start: int
     end: int
     layout: Layout
-    rows: list[Cells | None]
+    hits: bytearray
+    columns: list[Column]
     header: str = ""
     mark: str = ""
 
-    def placed(self, lines: Sequence[str], verbatim: Collection[int] = ()) -> list[Placed]:
-        """The region's lines as units; those in `verbatim` stand as they are, where no width hangs on them."""
-        whole = () if self.layout.needs_widest else verbatim
-        return [
-            Placed(lines[i]) if row is None or i in whole else Placed(lines[i], 0, row)
-            for i, row in enumerate(self.rows, self.start)
-        ]
+    @property
+    def rows(self) -> int:
+        return self.hits.count(1)
+
+    @cached_property
+    def gain(self) -> int:
+        """Characters saved, roughly: padding and literals of each row, less a separator for each cell."""
+        sample = self.sampled(_WEIGHED)
+        rows = len(sample[0])
+        body = 0
+        for column in sample:
+            value = sorted(column)[rows // 2]  # the only one that can fill more than half of the column
+            uses = column.count(value)
+            if uses < rows:
+                size = _narrow_size("|".join(column))
+                body += size - uses * (len(value) + 1) if 2 * uses > rows else size
+        printed = _narrow_size("\n".join(self.layout.printed(sample, self.layout.widest(sample)))) - rows + 1
+        count = self.rows
+        raw = len(self.hits) - count
+        return (printed - body) * count // rows - len(self.layout.spec()) - _RAW_COST * raw
+
+    def sampled(self, most: int) -> list[Column]:
+        """The columns of at most so many evenly spaced rows."""
+        step = spread(len(self.columns[0]), most).step
+        return [column[::step] for column in self.columns]
+
+    def part(self, start: int, end: int) -> Region:
+        """The region's lines from `start` to `end`, counted from its first one."""
+        first = self.hits.count(1, 0, start)
+        last = first + self.hits.count(1, start, end)
+        columns = [column[first:last] for column in self.columns]
+        return replace(self, start=self.start + start, end=self.start + end, hits=self.hits[start:end], columns=columns)
+
+    def without(self, rows: bytes) -> Region:
+        """The region with those of its rows as they are printed for which `rows` holds 0."""
+        fit = kept(Fit(self.layout, self.hits, self.columns), rows)
+        return replace(self, hits=fit.hits, columns=fit.columns)
 
 
 def regions(lines: Sequence[str]) -> list[Region]:
     """All tables of the text that are worth a layout of their own, in order."""
     out: list[Region] = []
-    start = tried = 0
-    for i in range(len(lines) + 1):
-        if tried > _MAX_STRETCHES:
-            break
-        if i < len(lines) and lines[i].strip() and not (i - start >= _MIN_ROWS and heads_table(lines[i])):
+    for start, end in islice(_stretches(lines), _MAX_STRETCHES + 1):
+        _find(lines, start, end, out, _DEPTH)
+    return out
+
+
+def _stretches(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Runs of enough lines that aren't blank; the titles of a table begin one of their own."""
+    start = 0
+    for i, line in enumerate(lines):
+        blank = not line or line.isspace()
+        if not blank and (i - start < _MIN_ROWS or not heads_table(line)):
             continue
         if i - start >= _MIN_ROWS:
-            tried += 1
-            _find(lines, start, i, out, _DEPTH)
-        start = i if i < len(lines) and lines[i].strip() else i + 1
-    return out
+            yield start, i
+        start = i + blank
+    if len(lines) - start >= _MIN_ROWS:
+        yield start, len(lines)
 
 
 def heads_table(line: str) -> bool:
     """Whether a line is surely the titles of another table, though no blank line stands before it."""
-    return line.lstrip(" |/+[")[:1].isupper() and len(_GAP.findall(line.strip())) > 0 and _titles(line)
+    return line.lstrip(" |/+[")[:1].isupper() and _GAP.search(line.strip()) is not None and _titles(line)
 
 
 def _find(lines: Sequence[str], start: int, end: int, out: list[Region], depth: int) -> None:
@@ -90,27 +135,40 @@ def _find(lines: Sequence[str], start: int, end: int, out: list[Region], depth: 
     _find(lines, region.end, end, out, depth - 1)
 
 
+def is_too_little(part: Sequence[str]) -> bool:
+    """Whether not even all words told before and all padding of a short stretch would pay for a header."""
+    if len(part) > _SHORT:
+        return False
+    text = "\n".join(part)
+    printed = text.split()
+    padding = _narrow_size(text) - sum(map(len, printed)) - len(printed)
+    if padding >= _HEADER:
+        return False
+    words = _WORD.findall(text)
+    return padding + sum(map(len, words)) - sum(map(len, {*words})) < _HEADER
+
+
 def _best(lines: Sequence[str], start: int, end: int) -> Region | None:
     """The best layout for the stretch; on a long one the choice is made on a sample of it."""
-    part = lines[start:end]
-    some = part
+    part = some = lines[start:end]
     if len(part) > 2 * _CHOICE:
         some = [*part[:2], *(part[i] for i in spread(len(part), _CHOICE) if i > 1)]
-    tried: list[tuple[int, _Way, Region]] = []
-    least = -_MAY_LOSE * len(some)
-    for way in _ways(some):
-        region = _trimmed(way.fit(some), start, way.header)
-        gain = _gain(region) if region else least
-        if region and gain > least:
-            tried.append((gain, way, region))
+    ways = _ways(some)
+    if not ways or is_too_little(part):
+        return None
+    tried: list[tuple[_Way, Region]] = []
+    for way in ways:
+        region = way.region(some, start)
+        if region and region.gain > -_MAY_LOSE * len(some):
+            tried.append((way, region))
             if way.sure:
                 break
-    tried.sort(key=lambda t: -t[0])
+    tried.sort(key=lambda t: -t[1].gain)
     if some is part:
-        return tried[0][2] if tried else None
+        return tried[0][1] if tried else None
     # What prints the sample best may fail on what the sample did not hold.
-    fits = (_trimmed(way.fit(part), start, way.header) for _, way, _ in tried)
-    return next((region for region in fits if region is not None), None)
+    found = (way.region(part, start) for way, _ in tried)
+    return next((region for region in found if region is not None), None)
 
 
 @dataclass(slots=True)
@@ -122,35 +180,38 @@ class _Way:
     header: str
     sure: bool = False
 
-    def fit(self, part: Sequence[str]) -> Fit | None:
+    def region(self, part: Sequence[str], start: int) -> Region | None:
+        """What of a stretch that begins at line `start` this way reads, where that is enough."""
         fit = self.read(part[self.skip :])
-        if fit is not None:
-            fit.rows[:0] = [None] * self.skip
-        return fit
+        return None if fit is None else _trimmed(fit, start + self.skip, self.header)
 
 
-def _ways(part: Sequence[str]) -> Iterator[_Way]:
+def _ways(part: Sequence[str]) -> list[_Way]:
     """The readings worth trying, the surest first."""
     skip = _header_line(part) + 1
     header = part[skip - 1] if skip else ""
     if len(part) < skip + _MIN_ROWS:
-        return
-    sample = [part[i] for i in spread(len(part), 60)]
+        return []
+    sample = part[:: spread(len(part), _LOOKED_AT).step]
+    signs = "".join(sample)
+    ways: list[_Way] = []
     for bar in _BARS:
-        if sum(bar in line for line in sample) > len(sample) * 0.7:
-            split = _PIPE.split if any("\\|" in line for line in sample) else methodcaller("split", bar)
+        if bar in signs and sum([bar in line for line in sample]) > len(sample) * 0.7:
+            split = _PIPE.split if "\\|" in signs else methodcaller("split", bar)
             titled = next(line for line in part if bar in line)
             titles = split(titled)
             read = partial(fit_split, split=split, mark=bar, header=titles)
-            yield _Way(read, 0, titled, sure=len(titles) > 2)
-    if sum(_GAP.search(line.strip()) is not None for line in sample) >= len(sample) * 0.5:
-        yield _Way(lambda lines: fit_gutters(lines, header), skip, header)
-    counts = Counter(len(line.split()) for line in sample)
-    least = sorted(counts.elements())[len(sample) // 10]
+            ways.append(_Way(read, 0, titled, sure=len(titles) > 2))
+    gapped = [line for line in sample if ("  " in line or "\t" in line) and _GAP.search(line.strip())]
+    if 2 * len(gapped) >= len(sample):
+        ways.append(_Way(partial(fit_gutters, header=header), skip, header))
+    words = [len(line.split()) for line in sample]
+    sizes = sorted(words)
     names = header.split()
-    for count in sorted({least, counts.most_common(1)[0][0], len(names)}):
-        if count > 1 and sum(n for c, n in counts.items() if c >= count) >= len(sample) * _MIN_COVER:
-            yield _Way(partial(fit_words, count=count, names=names), skip, header)
+    for count in sorted({sizes[len(sizes) // 10], most_frequent(words)[0], len(names)}):
+        if count > 1 and len(sizes) - bisect_left(sizes, count) >= len(sizes) * _MIN_COVER:
+            ways.append(_Way(partial(fit_words, count=count, names=names), skip, header))
+    return ways
 
 
 def _header_line(part: Sequence[str]) -> int:
@@ -161,117 +222,129 @@ def _header_line(part: Sequence[str]) -> int:
 def _titles(line: str) -> bool:
     """Whether a line reads like column titles: words in capitals or with a capital, no numbers."""
     words = line.split()
-    titles = sum(_TITLE.fullmatch(word) is not None for word in words)
-    small = sum(_TITLE_WORD.fullmatch(word) is not None for word in words)
-    return len(words) > 1 and titles + small == len(words) and titles > 2 * small
+    small = 0
+    for word in words:
+        if _TITLE.fullmatch(word) is None:
+            if _TITLE_WORD.fullmatch(word) is None:
+                return False
+            small += 1
+    return len(words) > 1 and len(words) > 3 * small
 
 
-def _trimmed(fit: Fit | None, start: int, header: str) -> Region | None:
+def _trimmed(fit: Fit, start: int, header: str) -> Region | None:
     """The densest part of the stretch: from the first row on, until rows become rare."""
-    if fit is None:
+    hits = fit.hits
+    count = hits.count(1)
+    if count < _MIN_ROWS:
         return None
-    rows = fit.rows
-    hits = [i for i, row in enumerate(rows) if row is not None]
-    if len(hits) < _MIN_ROWS:
-        return None
-    first = last = hits[0]
-    if hits[-1] - first + 1 == len(hits):  # rows without anything between them
-        return Region(start + first, start + hits[-1] + 1, fit.layout, rows[first : hits[-1] + 1], header)
-    for i, at in enumerate(hits[1:], 2):
-        if at - last > 8 and (at - first) > i / _MIN_COVER:
+    first, last = hits.find(1), hits.rfind(1)
+    whole = Region(start, start + len(hits), fit.layout, hits, fit.columns, header)
+    if last - first + 1 > count:  # there are lines between the rows
+        first, last = _dense(hits)
+        rows = hits.count(1, first, last + 1)
+        if rows < _MIN_ROWS or rows < (last - first + 1) * _MIN_COVER:
+            return None
+    return whole.part(first, last + 1)
+
+
+def _dense(hits: bytearray) -> tuple[int, int]:
+    """The first and the last row of the densest part; a row far behind the others begins anew or ends it."""
+    places = list(compress(range(len(hits)), hits))
+    first = last = places[0]
+    for i, at in enumerate(places[1:], 2):
+        if at - last > _MAX_BETWEEN and (at - first) > i / _MIN_COVER:
             if i > _MIN_ROWS:
                 break
             first = at
         last = at
-    kept = sum(1 for i in hits if first <= i <= last)
-    if kept < _MIN_ROWS or kept < (last - first + 1) * _MIN_COVER:
-        return None
-    return Region(start + first, start + last + 1, fit.layout, rows[first : last + 1], header)
+    return first, last
 
 
-def _gain(region: Region) -> int:
-    """Characters saved, roughly: padding and literals of each row, less a separator for each cell."""
-    cells = [row for row in region.rows if row is not None]
-    sample = [cells[i] for i in spread(len(cells), 40)]
-    body = 0
-    for column in zip(*sample, strict=True):
-        value, uses = Counter(column).most_common(1)[0]
-        if uses < len(sample):
-            size = len(_narrow("|".join(column)))
-            body += size - uses * (len(value) + 1) if 2 * uses > len(sample) else size
-    printed = sum(len(_narrow(line)) for line in map(region.layout.printer(region.layout.widest(sample)), sample))
-    raw = len(region.rows) - len(cells)
-    return (printed - body) * len(cells) // len(sample) - len(region.layout.spec()) - _RAW_COST * raw
-
-
-def _narrow(line: str) -> str:
-    return _GAP.sub("  ", line)
+def _narrow_size(text: str) -> int:
+    """The characters of a text with two blanks for each of its gaps."""
+    wide = _PADDING.sub("  ", text) if "   " in text else text
+    return len(wide) + wide.count("\t")
 
 
 def coded(region: Region, lines: Sequence[str], tree: str = "", verbatim: Collection[int] = ()) -> list[str] | None:
     """The region as coded rows, None where that is not smaller.
 
-    `tree` is the column of paths to factor; the lines in `verbatim` are asked for and stand as they are.
+    `tree` is the column of paths to factor; the lines in `verbatim` are asked for and stand as they are, where no
+    width hangs on them.
     """
     if not tree and region.end - region.start > _MAX_SLICE and not _pays(region, lines):
         return None
-    units = region.placed(lines, verbatim)
+    if verbatim and not region.layout.needs_widest:
+        rows = compress(range(region.start, region.end), region.hits)
+        region = region.without(bytes([i not in verbatim for i in rows]))
     if tree:
-        at = region.layout.names.index(tree)
-        if not are_plain([u.cells[at] for u in units if u.form >= 0]):
-            units = [u if u.form < 0 or is_plain(u.cells[at]) else Placed(u.text) for u in units]
-    out = rowcode.encode(units, [region.layout], tree=tree)
-    return out if out is not None and _is_smaller(out, lines[region.start : region.end]) else None
+        paths = region.columns[region.layout.names.index(tree)]
+        if not are_plain(paths):
+            region = region.without(bytes(map(is_plain, paths)))
+    printed = lines[region.start : region.end]
+    if not tree and len(printed) <= 2 * _CHOICE and _is_hopeless(region, printed):
+        return None
+    out = rowcode.encode(printed, region.hits, [(region.layout, region.columns)], tree=tree)
+    return out if out is not None and _is_smaller(out, printed) else None
+
+
+def _is_hopeless(region: Region, printed: Sequence[str]) -> bool:
+    """Whether a table gains so much less than a header costs that nothing found in its cells makes up for it."""
+    if region.gain >= _FIXED - _HOPELESS * _narrow_size("\n".join(printed)):
+        return False
+    return len({*region.sampled(_WEIGHED)}) == len(region.columns)  # columns that are equal are told once
 
 
 def _pays(region: Region, lines: Sequence[str]) -> bool:
     """Whether a slice from the middle of a long region gets smaller."""
     start = (region.end - region.start) // 2
-    rows = region.rows[start : start + _SLICE]
-    part = Region(region.start + start, region.start + start + len(rows), region.layout, rows)
-    out = rowcode.encode(part.placed(lines), [region.layout])
-    return out is not None and count_tokens("\n".join(out[1:])) < _WORTH * count_tokens(
-        "\n".join(lines[part.start : part.end])
-    )
+    part = region.part(start, min(start + _SLICE, len(region.hits)))
+    printed = lines[part.start : part.end]
+    out = rowcode.encode(printed, part.hits, [(part.layout, part.columns)])
+    return out is not None and count_tokens("\n".join(out[1:])) < _WORTH * count_tokens("\n".join(printed))
 
 
 def _is_smaller(coded_lines: Sequence[str], printed: Sequence[str]) -> bool:
     """Whether tokens are won; plain where a third of the characters that are no padding went."""
     after, before = "\n".join(coded_lines), "\n".join(printed)
-    widest = len(before) + before.count("\t")  # a tab is one character, a gap counts as two
-    if 3 * len(after) < 2 * widest and 3 * len(after) < 2 * _narrow_size(printed):
+    if 3 * len(after) < 2 * (len(before) + before.count("\t")) and 3 * len(after) < 2 * _narrow_size(before):
         return True
+    if len(printed) >= _MANY and len(coded_lines) == len(printed) + 1:  # each row stands for its line
+        share = _sampled_share(coded_lines, printed)
+        if abs(share - _WORTH) > _CLOSE:
+            return share < _WORTH
     return count_tokens(after) < count_tokens(before) * _WORTH
 
 
-def _narrow_size(lines: Sequence[str]) -> int:
-    """The characters of lines without their padding, line ends between them included."""
-    return sum([len(_narrow(line)) for line in lines]) + len(lines) - 1
+def _sampled_share(coded_lines: Sequence[str], printed: Sequence[str]) -> float:
+    """What share of its tokens a table keeps, judged by the rows of evenly spread slices."""
+    step = -(-len(printed) // _SLICES)
+    size = -(-step // _SLICED)
+    rows, lines = (
+        "\n".join([line for at in range(0, len(printed), step) for line in some[at : at + size]])
+        for some in (coded_lines[1:], printed)
+    )
+    return (count_tokens(rows) + count_tokens(coded_lines[0]) * size / step) / count_tokens(lines)
 
 
 def path_column(region: Region) -> str:
     """The column that holds paths in most of its rows, or ""."""
-    rows = [row for row in region.rows if row is not None]
-    sample = [rows[i] for i in spread(len(rows), 80)]
-    for name, column in zip(region.layout.names, zip(*sample, strict=True), strict=True):
-        if sum("/" in cell and "://" not in cell for cell in column) > len(column) * 0.6:
+    for name, column in zip(region.layout.names, region.sampled(80), strict=True):
+        if sum(["/" in cell and "://" not in cell for cell in column]) > len(column) * 0.6:
             return name
     return ""
 
 
 def path_lists(lines: Sequence[str]) -> list[Region]:
     """Stretches of lines that are nothing but paths."""
+    if len(lines) < _MIN_PATHS:
+        return []
     out: list[Region] = []
     start = 0
     layout = Layout(("", ""), (Slot("path"),))
-    for i in range(len(lines) + 1):
-        if i < len(lines) and _is_path(lines[i]):
-            continue
-        if i - start >= _MIN_PATHS and "/" in lines[start] + lines[(start + i) // 2] + lines[i - 1]:
-            out.append(Region(start, i, layout, [(line,) for line in lines[start:i]]))
-        start = i + 1
+    others = [i for i, line in enumerate(lines) if not is_plain(line) or " " in line or "\t" in line]
+    for end in (*others, len(lines)):
+        if end - start >= _MIN_PATHS and "/" in lines[start] + lines[(start + end) // 2] + lines[end - 1]:
+            out.append(Region(start, end, layout, bytearray(b"\1" * (end - start)), [tuple(lines[start:end])]))
+        start = end + 1
     return out
-
-
-def _is_path(line: str) -> bool:
-    return _PLAIN_PATH.fullmatch(line) is not None

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import compress, groupby, repeat
+from operator import not_
 
 from headroom.formats.listing.paths import from_tree, to_tree
-from headroom.formats.table.cells import join_words, no_prose, simplify
+from headroom.formats.table.cells import join_words, simplify
 from headroom.formats.table.columns import Coding, code, restore
-from headroom.formats.table.layout import Cells, Column, Layout, letters, parse
+from headroom.formats.table.layout import Column, Layout, letters, parse
 
 START = "[table: the next "
 PARTS = "[table: rows follow"
@@ -35,15 +36,6 @@ class UnreadableError(ValueError):
 
 
 @dataclass(slots=True)
-class Placed:
-    """A unit (a line or a record) and its place: the layout's index and its cells, or None for as it is."""
-
-    text: str
-    form: int = -1
-    cells: Cells = ()
-
-
-@dataclass(slots=True)
 class _Form:
     layout: Layout
     coding: Coding
@@ -54,27 +46,31 @@ class _Form:
 
 
 def encode(
-    units: Sequence[Placed], layouts: Sequence[Layout], *, tree: str = "", parts: bool = False, counter: str = ""
+    units: Sequence[str],
+    kinds: Sequence[int],
+    tables: Sequence[tuple[Layout, list[Column]]],
+    *,
+    tree: str = "",
+    parts: bool = False,
+    counter: str = "",
 ) -> list[str] | None:
     """The coded lines, the header first, or None where no separator is free.
 
-    `tree` names a column of paths to be factored (first and only layout), `counter` one of line numbers, of which every
-    tenth is enough. `parts` makes rows that can be read without the ones above and a header that does not count them,
-    for texts that lose lines.
+    `units` are lines or records as printed. The kind of each is the number of its table, a layout with the cells of
+    its rows by column; 0 for a unit that stands as it is. `tree` names a column of paths to be factored (first and only
+    table), `counter` one of line numbers, of which every tenth is enough. `parts` makes rows that can be read without
+    the ones above and a header that does not count them, for texts that lose lines.
     """
-    if any(u.text.startswith(START) or "\n[table: " in u.text for u in units if u.form < 0):
+    if any(unit.startswith(START) or "\n[table: " in unit for unit in compress(units, map(not_, kinds))):
         return None
-    cells: list[list[Cells]] = [[] for _ in layouts]
-    for unit in units:
-        if unit.form >= 0:
-            cells[unit.form].append(unit.cells)
-    if not all(cells):
+    counts = [kinds.count(kind) for kind in range(1, len(tables) + 1)]
+    if not all(counts):
         return None
-    forms = [_form(rows, layout, parts, tree, counter) for rows, layout in zip(cells, layouts, strict=True)]
+    forms = [_form(*table, rows, parts, tree, counter) for table, rows in zip(tables, counts, strict=True)]
     mark = _free_mark(forms)
     if not mark:
         return None
-    rows = _rows(units, forms, mark)
+    rows = _rows(units, kinds, forms, mark)
     if rows is None:
         return None
     clauses = [f"cells are split by {_quoted(mark)}"] if len(forms) > 1 or len(forms[0].names) > 1 else []
@@ -84,17 +80,16 @@ def encode(
     return ["; ".join([start, *clauses]) + "]", *rows]
 
 
-def _form(rows: list[Cells], layout: Layout, stateless: bool, tree: str, counter: str) -> _Form:
-    layout, columns = simplify(layout, rows, tree)
-    if columns:
-        layout, columns = join_words(layout, columns, (tree, counter, *no_prose(layout.names, columns)))
+def _form(layout: Layout, columns: list[Column], rows: int, stateless: bool, tree: str, counter: str) -> _Form:
+    layout, columns = simplify(layout, columns, tree)
+    layout, columns = join_words(layout, columns, (tree, counter), only_prose=True)
     names = layout.names
     if tree not in names or not columns:
-        return _Form(layout, *code(names, columns, stateless, counter), len(rows))
+        return _Form(layout, *code(names, columns, stateless, counter), rows)
     at = names.index(tree)
     paths = columns[at]
     coding, kept, coded = code([n for n in names if n != tree], columns[:at] + columns[at + 1 :], stateless, counter)
-    return _Form(layout, coding, [tree, *kept], [paths, *coded], len(rows), tree)
+    return _Form(layout, coding, [tree, *kept], [paths, *coded], rows, tree)
 
 
 def _free_mark(forms: Sequence[_Form]) -> str:
@@ -105,54 +100,63 @@ def _free_mark(forms: Sequence[_Form]) -> str:
     return next((mark for mark in _MARKS if not any(mark in x for x in inner)), "")
 
 
-def _rows(units: Sequence[Placed], forms: Sequence[_Form], mark: str) -> list[str] | None:
+def _rows(units: Sequence[str], kinds: Sequence[int], forms: Sequence[_Form], mark: str) -> list[str] | None:
     """The lines below the header."""
-    several = len(forms) > 1
-    coded = []
-    for i, form in enumerate(forms):
-        if form.tree:
-            return _tree_rows(units, form, mark)
-        columns: list[Sequence[str]] = list(form.columns)
-        if several:
-            columns.insert(0, [letters(i).upper()] * form.rows)
-        rows = _joined(columns, mark) if columns else [""] * form.rows
-        coded.append(iter(rows))
+    if forms[0].tree:
+        return _tree_rows(units, kinds, forms[0], mark)
+    coded = [_form_rows(form, letters(i).upper() if len(forms) > 1 else "", mark) for i, form in enumerate(forms)]
+    whole = not any(map(_reads_raw, coded))
+    if whole and 0 not in kinds and len(forms) == 1:
+        return coded[0]
+    leaning = any(f.layout.needs_widest or f.coding.above or f.coding.counts for f in forms)
+    if not whole and leaning:
+        return None  # rows around those that stand as they are lean on them
+    rows = [iter(()), *map(iter, coded)]
     out: list[str] = []
-    widest = any(form.layout.needs_widest for form in forms)
-    for unit in units:
-        if unit.form < 0:
-            out.extend(_RAW + line for line in unit.text.split("\n"))
-            continue
-        row = next(coded[unit.form])
+    for unit, kind in zip(units, kinds, strict=True):
+        row = next(rows[kind]) if kind else _RAW
         if row.startswith(_RAW) or "\n" in row:
-            if widest or any(f.coding.above or f.coding.counts for f in forms):
-                return None  # the rows around it lean on it
-            out.extend(_RAW + line for line in unit.text.split("\n"))
+            out.extend([_RAW + line for line in unit.split("\n")])
         else:
             out.append(row)
     return out
 
 
-def _joined(columns: Sequence[Sequence[str]], mark: str) -> list[str]:
-    """Rows of cells; blank cells at a row's end are left out (no cell but a last one holds the mark)."""
-    return [mark.join(cells) if cells[-1] else mark.join(cells).rstrip(mark) for cells in zip(*columns, strict=True)]
+def _form_rows(form: _Form, letter: str, mark: str) -> list[str]:
+    """The rows of one form; blank cells at a row's end are left out (no cell but a last one holds the mark)."""
+    columns = [(letter,) * form.rows, *form.columns] if letter else form.columns
+    return _joined(columns, mark) if columns else [""] * form.rows
 
 
-def _tree_rows(units: Sequence[Placed], form: _Form, mark: str) -> list[str] | None:
-    rest = [""] * len(form.columns[0])
-    if len(form.columns) > 1:
-        rest = _joined([[""] * len(rest), *form.columns[1:]], mark)
-    pairs = iter(zip(form.columns[0], rest, strict=True))
+def _reads_raw(rows: Sequence[str]) -> bool:
+    """Whether one of the rows would be taken for a line that stands as it is, or for several."""
+    text = "\n".join(rows)
+    return text.startswith(_RAW) or f"\n{_RAW}" in text or text.count("\n") != len(rows) - 1
+
+
+def _joined(columns: Sequence[Column], mark: str) -> list[str]:
+    rows = map(mark.join, zip(*columns, strict=True))
+    if "" not in columns[-1]:
+        return list(rows)
+    return [row if last else row.rstrip(mark) for row, last in zip(rows, columns[-1], strict=True)]
+
+
+def _tree_rows(units: Sequence[str], kinds: Sequence[int], form: _Form, mark: str) -> list[str] | None:
+    paths = form.columns[0]
+    rests = _joined([("",) * len(paths), *form.columns[1:]], mark) if len(form.columns) > 1 else []
     out: list[str] = []
-    for is_row, group in groupby(units, key=lambda u: u.form >= 0):
-        if is_row:
-            together = (pair for _, pair in zip(group, pairs, strict=False))
-            lines = to_tree(together, mark if len(form.columns) > 1 else "")
-            if lines is None or any(line.startswith(_RAW) for line in lines):
+    at = place = 0
+    for kind, group in groupby(kinds):
+        size = len(list(group))
+        if kind:
+            lines = to_tree(paths[at : at + size], rests[at : at + size], mark if rests else "")
+            if lines is None or any(map(str.startswith, lines, repeat(_RAW))):
                 return None
             out.extend(lines)
+            at += size
         else:
-            out.extend(_RAW + line for unit in group for line in unit.text.split("\n"))
+            out.extend([_RAW + line for unit in units[place : place + size] for line in unit.split("\n")])
+        place += size
     return out
 
 
@@ -316,15 +320,20 @@ def _print(header: _Header, lines: list[str]) -> list[str]:
     return [raw if name == _RAW else next(printed[name]) for name, raw in order]
 
 
-def _printed(form: _Form, rows: list[list[str]], order: list[str], name: str):  # type: ignore[no-untyped-def]
+def _printed(form: _Form, rows: list[list[str]], order: list[str], name: str) -> Iterator[str]:
     columns = restore(form.coding, form.names, rows)
-    cells = list(zip(*[columns[n] for n in form.layout.names], strict=True)) if form.layout.names else [()] * len(rows)
+    cells = [columns[n] for n in form.layout.names]
+    if not cells:
+        text = form.layout.literals[0]
+        yield from repeat(text.rstrip(" ") if form.layout.cut else text, len(rows))
+        return
     if not form.layout.needs_widest:
-        yield from map(form.layout.printer(), cells)
+        yield from form.layout.printed(cells)
         return
     at = 0
     for is_row, group in groupby(order, key=lambda n: n == name):
         if is_row:
-            run = cells[at : at + len(list(group))]
-            at += len(run)
-            yield from map(form.layout.printer(form.layout.widest(run)), run)
+            size = len(list(group))
+            run = [column[at : at + size] for column in cells]
+            at += size
+            yield from form.layout.printed(run, form.layout.widest(run))

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from heapq import nsmallest
-from itertools import pairwise
+from heapq import nlargest
+from itertools import islice
+from operator import sub
 
 from headroom.formats.table.layout import spread
 
@@ -39,8 +40,8 @@ def facts(name: str, column: Sequence[str]) -> ColumnFacts:
     blank = f", {len(column) - len(filled)} blank" if len(filled) < len(column) else ""
     numbers = _numbers(filled)
     if numbers:
-        low, high = min(numbers), max(numbers)
-        told = f"{filled[numbers.index(low)]} to {filled[numbers.index(high)]}, mean {_mean(filled)}{blank}"
+        low, high = (filled[numbers.index(end)] for end in (min(numbers), max(numbers)))
+        told = f"{low} to {high}, mean {_mean(filled)}{blank}"
         return ColumnFacts(name, "number", f"{name} {told}", numbers if len(filled) == len(column) else ())
     counts = Counter(filled)
     if len(counts) <= _FEW:
@@ -106,7 +107,10 @@ def _first_uses(column: Sequence[str], most: int) -> set[int]:
 
 
 def _jumps(numbers: Sequence[float], most: int) -> set[int]:
-    """The rows after the largest steps from one row to the next."""
-    steps = array("d", (abs(b - a) for a, b in pairwise(numbers)))
-    ranked = nsmallest(most, range(len(steps)), key=lambda i: (-steps[i], i))
-    return {i + 1 for i in ranked if steps[i] > 0}
+    """The rows after the largest steps from one row to the next, the first ones of equal steps."""
+    steps = array("d", map(abs, map(sub, islice(numbers, 1, None), numbers)))
+    least = min(nlargest(most, steps), default=0.0)
+    larger = {i for i, step in enumerate(steps, 1) if step > least}
+    if least > 0:
+        larger.update(islice((i for i, step in enumerate(steps, 1) if step == least), most - len(larger)))
+    return larger

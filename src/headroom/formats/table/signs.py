@@ -6,11 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 
 from headroom.formats.listing.drawing import DRAWN
-from headroom.formats.table.delimited import separator, splitter
+from headroom.formats.table.delimited import MARKS, separator, splitter
 from headroom.formats.table.layout import spread
 from headroom.formats.table.regions import heads_table
+from headroom.interfaces import Sample
 from headroom.model import Context, Intent
 
 _GAPPED = re.compile(r"\S(?: {2,}| *\t[ \t]*)\S")
@@ -28,10 +30,12 @@ _LISTED = (
 )
 _NAME = re.compile(r"(?=.*\w)[^\s\"'`{}<>|,;()\[\]=:]{1,80}(?:==[^\s=]{1,40})?")
 _HEADED = re.compile(r"[^\s:()\[\]{}<>\"'`,;=|*]+:")
-# One look for all: most texts are no listing of any kind.
-_ANY_LISTED = re.compile("|".join(pattern.pattern for pattern, _ in _LISTED))
-_LEAST_LISTED = min(share for _, share in _LISTED)
-_LOOKED_AT = 40
+# One look at the page for all: most texts are no listing of any kind.
+_PAGE_LISTED = re.compile(rf"\n(?:{'|'.join(pattern.pattern for pattern, _ in _LISTED[1:])})", re.MULTILINE)
+_BRANCHES = re.compile(r"\n[│|├└`+\\]")  # where trees are drawn, below their roots
+_LOOKED_AT, _ROWS = 40, 40
+_LEAST_MEASURED = 0.7 * 0.9 * 3  # numbers a line: of as many rows, in as many cells of three columns
+_WORD_ENDS = bytes.maketrans(b"0123456789%+-.\t\n\v\f\r\x1c\x1d\x1e\x1f", b"0" * 14 + b" " * 9)
 _DATA_FILE = re.compile(r"\.(?:csv|tsv|tab|psv|txt|log|out|md)\b", re.IGNORECASE)
 
 
@@ -40,16 +44,19 @@ def reads_source(context: Context) -> bool:
     return context.intent is Intent.READ and not _DATA_FILE.search(context.call.path or context.call.command or ".txt")
 
 
-def sure_table(filled: Sequence[str]) -> float:
+def sure_table(sample: Sample) -> float:
     """Delimited fields, rows between bars, or cells under one another below titles or in clear gutters."""
+    page, filled = sample.page, sample.filled
     if len(filled) < 4:
         return 0.0
-    filled = [*filled[:6], *(filled[i] for i in spread(len(filled) - 6, _LOOKED_AT) if i > 5)]
-    drawn = [line for line in filled if not line.isascii()]
-    barred = max(sum([line.count("|") >= 2 for line in filled]), sum(map(_boxed, drawn)))
+    rest = spread(len(filled) - 6, _LOOKED_AT)
+    filled = (*filled[:6], *filled[-(-6 // rest.step) * rest.step : rest.stop : rest.step])
+    barred = sum([line.count("|") >= 2 for line in filled]) if page.count("|") >= len(filled) else 0
+    if not page.isascii():
+        barred = max(barred, sum([_boxed(line) for line in filled if not line.isascii()]))
     if barred >= 0.5 * len(filled):
         return 0.9 if barred >= 0.8 * len(filled) else 0.7
-    return max(_sure_delimited(filled), _sure_aligned(filled))
+    return max(_sure_delimited(filled), _sure_aligned(filled, sample))
 
 
 def _boxed(line: str) -> bool:
@@ -59,8 +66,8 @@ def _boxed(line: str) -> bool:
 
 
 def _sure_delimited(lines: Sequence[str]) -> float:
-    mark = separator(lines)
-    if not mark or len(lines) < 6:
+    mark = separator(lines) if len(lines) >= 6 and _may_be_delimited(lines) else ""
+    if not mark:
         return 0.0
     split = splitter(mark)
     rows = [split(line) for line in lines]
@@ -74,19 +81,34 @@ def _sure_delimited(lines: Sequence[str]) -> float:
     return 0.92 if wide > 2 else 0.8 if mark == "\t" else 0.6
 
 
-def _sure_aligned(lines: Sequence[str]) -> float:
-    bare = [line.strip() for line in lines]
-    gapped = sum([_GAPPED.search(line) is not None for line in bare if "  " in line or "\t" in line])
+def _may_be_delimited(lines: Sequence[str]) -> bool:
+    """Whether a mark stands in nine tenths of the lines: it does so in most of the first ones then."""
+    others = len(lines) // 10
+    head = "".join(lines[: 2 * others + 1])
+    marks = [mark for mark in MARKS if head.count(mark) > others]
+    return any(sum([mark in line for line in lines]) >= 0.9 * len(lines) for mark in marks)
+
+
+def _sure_aligned(lines: Sequence[str], sample: Sample) -> float:
+    rows: list[str] = []
+    gapped = 0
+    if sample.flush.count("  ") + sample.flush.count("\t") >= 0.5 * len(lines):
+        rows = _gapped(lines[:_ROWS])
+        gapped = len(rows) + len(_gapped(lines[_ROWS:]))
     if gapped >= 0.5 * len(lines) and any(map(heads_table, lines[:6])):
         return 0.9
-    sure = _sure_gutters(lines) if gapped >= 0.7 * len(lines) else _sure_worded(lines)
-    sure = max(sure, _sure_measured(lines))
+    sure = _sure_gutters(rows) if gapped >= 0.7 * len(lines) else _sure_worded(lines)
+    if _numbers(sample.page) >= _LEAST_MEASURED * len(lines):
+        sure = max(sure, _sure_measured(lines))
     timed = sure and sum(map(bool, map(_TIME.match, lines))) > 0.3 * len(lines)
     return 0.0 if timed else sure
 
 
 def _sure_worded(lines: Sequence[str]) -> float:
     """Lines of as many words of which some are always the same (`x on /y type z`), or of a name and a number."""
+    others = len(lines) // 10
+    if len(lines) < 8 or not _agree([line.count(" ") for line in lines[: 2 * others + 3]], others):
+        return 0.0
     sizes = [line.count(" ") + 1 for line in lines]
     size, seen = Counter(sizes).most_common(1)[0]
     if size < 2 or seen < 8 or seen < 0.9 * len(lines):
@@ -97,6 +119,16 @@ def _sure_worded(lines: Sequence[str]) -> float:
         return 0.74 if len(lines) >= 20 and all(map(str.isdigit, columns[1])) else 0.0
     same = sum(column.count(column[0]) == seen for column in columns)
     return 0.85 if same > 1 else 0.74 if same and len(lines) >= 20 else 0.0
+
+
+def _agree(values: list[int], others: int) -> bool:
+    """Whether all but at most `others` of the values are the same one."""
+    return values.count(sorted(values)[len(values) // 2]) >= len(values) - others
+
+
+def _numbers(page: str) -> float:
+    """At most so many words of the page are numbers."""
+    return page.encode().translate(_WORD_ENDS).count(b"0 ") + 1 if page.isascii() else inf
 
 
 def _sure_measured(lines: Sequence[str]) -> float:
@@ -114,32 +146,43 @@ def _is_number(word: str) -> bool:
     return word.strip("-+%").replace(".", "", 1).isdigit()
 
 
-def _sure_gutters(lines: Sequence[str]) -> float:
+def _gapped(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if ("  " in line or "\t" in line) and _GAPPED.search(line.strip())]
+
+
+def _sure_gutters(rows: Sequence[str]) -> float:
     """Rows with the same number of gaps under one another."""
-    rows = [line for line in lines[:40] if _GAPPED.search(line.strip())]
-    counts = Counter(len(_GAPPED.findall(line.strip())) for line in rows)
+    longest = max(rows, key=len)
+    wide = len(longest)
+    grid = "".join([row.ljust(wide) for row in rows])
+    blank = (i for i, sign in enumerate(longest) if sign == " ")
+    gutters = sum([grid[i::wide].count(" ") == len(rows) for i in blank])
+    if gutters < 2:
+        return 0.0
+    counts = Counter([len(_GAPPED.findall(line.strip())) for line in rows])
     steady = counts.most_common(1)[0][1] >= 0.5 * len(rows)
-    wide = max(map(len, rows))
-    gutters = sum(column.count(" ") == len(rows) for column in zip(*[row.ljust(wide) for row in rows], strict=True))
-    return (0.74 if gutters > 5 and len(rows) >= 20 else 0.65) if steady and gutters >= 2 else 0.0
+    return (0.74 if gutters > 5 and len(rows) >= 20 else 0.65) if steady else 0.0
 
 
-def sure_listing(lines: Sequence[str], filled: Sequence[str]) -> float:
-    """Drawn trees, `ls -l` rows, git status, diffstat, du, or bare paths; `filled` are the lines that aren't blank."""
+def sure_listing(sample: Sample) -> float:
+    """Drawn trees, `ls -l` rows, git status, diffstat, du, or bare paths."""
+    page, lines, filled = sample.page, sample.lines, sample.filled
     if len(filled) < 6:
         return 0.0
-    filled = [filled[i] for i in spread(len(filled), _LOOKED_AT)]
-    if sum(map(bool, map(_ANY_LISTED.match, filled))) >= _LEAST_LISTED * len(filled):
+    filled = filled[:: spread(len(filled), _LOOKED_AT).step]
+    if _PAGE_LISTED.search(page) or _BRANCHES.search(sample.flush):
         for pattern, share in _LISTED:
             if sum(map(bool, map(pattern.match, filled))) >= share * len(filled):
                 return 0.95
-    slashed = [line for line in filled if "/" in line]
+    slashed = [line for line in filled if "/" in line] if page.count("/") >= 0.5 * len(filled) else []
     if len(slashed) >= 0.9 * len(filled):
         size, alike = Counter([len(line.split()) for line in filled]).most_common(1)[0]
         ends = sum(["/" in line.rsplit(None, 1)[-1] for line in slashed])
         if 1 < size <= 4 and alike >= 0.9 * len(filled) and ends >= 0.9 * len(filled):
             return 0.8
     words = [line for line in filled if " " not in line]  # no other line can be a name
+    if len(words) < 0.8 * len(filled):
+        return 0.0
     bare = sum(map(bool, map(_PATH_CHARS.fullmatch, words)))
     if bare >= 0.9 * len(filled) and len(slashed) >= 0.5 * len(filled):
         return 0.9
