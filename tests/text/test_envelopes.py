@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headroom.text.envelopes import inner_texts, literal_like
+from headroom.text.envelopes import inner_texts, is_whole, literal_like
 
 LONG = "\n".join(f'line {i} of a long tool output with "quotes" and a \\ backslash' for i in range(20))
 
@@ -43,3 +43,12 @@ def test_rewriting_a_literal_keeps_the_value(text: str) -> None:
 def test_duplicate_keys_and_odd_paths() -> None:
     text = '{"a b": ' + json.dumps(LONG) + ', "a b": ' + json.dumps(LONG) + "}"
     assert [i.path for i in inner_texts(text)] == ['$["a b"]', '$["a b"]']
+
+
+def test_escaped_quotes_and_backslashes_end_no_string() -> None:
+    said = 'a "quoted" word, a path C:\\dir\\ and "\\"' * 20
+    text = json.dumps({"log": said, "n": 1})
+    (inner,) = inner_texts(text)
+    assert inner.text == said
+    assert is_whole(text[inner.start : inner.end])
+    assert not any(map(is_whole, ('"', '"open \\"', '"one" "two"')))

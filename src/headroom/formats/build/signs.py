@@ -72,7 +72,7 @@ _BANNER = re.compile(rf"\n(?:{_BANNERS}|{_SUMS})")
 _LEVELLED = re.compile(r"\[?(?:INFO|WARN|ERROR|info|warn|error)")
 _TIMED_SHARE = 0.2
 
-# What a page without such lines shows that it is, at little cost: none of these is found in it.
+# The first look: a page in which none of these is found has no such line and no banner.
 _ANY_AT_ONCE = re.compile(rf"\n(?:{_AT_ONCE}|{_SUMS})", re.MULTILINE)
 _ANY_INDENTED = re.compile(rf"\n(?:{_INDENTED}|{_DEEP}|Test Files )", re.MULTILINE)
 _ANY_NAMED = re.compile(rf"\n(?:{_NAMED})", re.MULTILINE)
@@ -87,8 +87,7 @@ def may_be_built(sample: Sample) -> bool:
     page = sample.page
     if _ANY_AT_ONCE.search(page) or _ANY_INDENTED.search(sample.flush):
         return True
-    colon = _COLON.search(page)
-    if (colon or _DOLLAR.search(page)) and _ANY_NAMED.search(page):
+    if (_COLON.search(page) or _DOLLAR.search(page)) and _ANY_NAMED.search(page):
         return True
     may_tell = ("%" in page and "%]" in page) or "..." in page or " error TS" in page
     return bool(may_tell) and _INSIDE.search(page) is not None
