@@ -25,6 +25,8 @@ from benchmarks.report import table  # noqa: E402
 from headroom import Level, MemoryStore, compress_text, marker  # noqa: E402
 from headroom.cli.common import summary  # noqa: E402
 from headroom.options import Options  # noqa: E402
+from headroom.proxy.endpoints import TABLE, Kind  # noqa: E402
+from headroom.proxy.settings import Settings  # noqa: E402
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 CASES = ROOT / "tests" / "compressors" / "cases"
@@ -68,6 +70,33 @@ def options(_: str) -> str:
     return "\n".join(rows) + "\n"
 
 
+def settings(_: str) -> str:
+    """Every setting of the proxy."""
+    rows = ["| flag | variable | default | meaning |", "| --- | --- | --- | --- |"]
+    for field in fields(Settings):
+        default = field.default.value if isinstance(field.default, Level) else field.default
+        shown = "–" if default in ("", ()) else str(default)
+        flag, variable, meaning, value = (field.metadata[name] for name in ("flag", "env", "help", "metavar"))
+        rows.append(f"| `{flag}{f' {value}' if value else ''}` | `{variable}` | {shown} | {meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def routes(_: str) -> str:
+    """What the proxy looks into."""
+    rows = ["| path | provider | what happens |", "| --- | --- | --- |"]
+    for shape in TABLE:
+        path = shape.path.replace("(?:", "(").replace("|", "\\|")
+        rows.append(f"| `{path}` | {shape.endpoint.provider.value} | {_HAPPENS[shape.endpoint.kind]} |")
+    return "\n".join(rows) + "\n"
+
+
+_HAPPENS = {
+    Kind.TURN: "new tool results shortened",
+    Kind.ASIDE: "as it would be sent, nothing remembered",
+    Kind.BATCH: "each request on its own, lossless",
+}
+
+
 def markers(_: str) -> str:
     """The forms of markers."""
     lines = [
@@ -105,6 +134,8 @@ def _rows(folder: Path) -> list[dict[str, object]]:
 FROM_CODE: dict[str, Callable[[str], str]] = {
     "example": example,
     "options": options,
+    "settings": settings,
+    "routes": routes,
     "markers": markers,
     "closing": closing,
 }

@@ -17,9 +17,10 @@ from headroom import MemoryStore
 from headroom.cache_aligner import Aligned, CacheAligner
 from headroom.ccr.pins import MemoryPins, SQLitePins
 from headroom.ccr.retrieval_tool import definition
+from headroom.marker import RETRIEVE_TOOL
 from headroom.model import Level, Reason
 from headroom.options import Options
-from headroom.plugins import dialects
+from headroom.plugins import dialects, replies
 from headroom.wire.splice import literal
 
 OPTIONS = Options()
@@ -271,6 +272,76 @@ def test_a_conversation_that_the_provider_refused_changed_is_left_alone() -> Non
         proxy.restart()
         raw = json.dumps(body).encode()
         assert proxy.aligner.align(raw, proxy.dialect, OPTIONS, proxy.store).body is raw
+
+
+def by_id(turns: int) -> Iterator[tuple[Body, list[Any]]]:
+    """A session whose requests name the reply before and bring only what is new, each with what its reply will say."""
+    bodies = list(openai_responses(turns))
+    for number, body in enumerate(bodies):
+        own = body["input"] if number == 0 else body["input"][-1:]
+        said = [*bodies[number + 1]["input"][-3:-1]] if number < turns else []
+        told = [{**item, "id": f"item_{number}", "status": "completed"} for item in said]
+        earlier = {"previous_response_id": f"resp_{number - 1}"} if number else {}
+        yield {**body, **earlier, "input": own}, told
+
+
+@pytest.mark.parametrize("restarting", [False, True])
+def test_who_goes_on_from_a_reply_gets_what_the_whole_conversation_gets(restarting: bool) -> None:
+    whole, proxy = Proxy("openai_responses"), Proxy("openai_responses")
+    for number, (body, (short, said)) in enumerate(zip(openai_responses(4), by_id(4), strict=True)):
+        expected, aligned = whole.messages(body), proxy.send(short)
+        assert settled(aligned.body, proxy.dialect) == expected[-len(short["input"]) :]
+        assert aligned.offered
+        assert proxy.send(short).body == aligned.body
+        proxy.aligner.keep_reply(aligned.key, proxy.dialect, f"resp_{number}", said)
+        if restarting:
+            proxy.restart()
+    # The connection is lost: the next request has everything again.
+    *_, again = openai_responses(5)
+    assert proxy.messages(again)[:-3] == expected
+    assert proxy.messages(again) == whole.messages(again)
+
+
+def test_the_call_that_a_result_answers_is_known_from_the_reply() -> None:
+    read = {"type": "function_call", "call_id": "c0", "name": "shell", "arguments": '{"command": "cat src/app.py"}'}
+    result = {"type": "function_call_output", "call_id": "c0", "output": log(7)}
+    proxy = Proxy("openai_responses")
+    first = next(openai_responses(0))
+    key = proxy.send(first).key
+    for id, said in (("resp_0", [read]), ("resp_1", [])):
+        proxy.aligner.keep_reply(key, proxy.dialect, id, said)
+        sent = proxy.send({**first, "previous_response_id": id, "input": [result]})
+        assert (json.loads(sent.body)["input"][0]["output"] == log(7)) is bool(said)
+
+
+def test_who_goes_on_from_something_that_did_not_pass_here_is_offered_nothing() -> None:
+    proxy = Proxy("openai_responses")
+    for earlier in ({"previous_response_id": "resp_9"}, {"conversation": "conv_1"}, {"conversation": {"id": "conv_1"}}):
+        aligned = proxy.send({**next(openai_responses(0)), **earlier})
+        assert not aligned.offered
+        proxy.aligner.keep_reply(aligned.key, proxy.dialect, "resp_10", [])
+        assert not proxy.send({**next(openai_responses(0)), "previous_response_id": "resp_10"}).offered
+    assert proxy.send({**next(openai_responses(0)), "previous_response_id": None}).offered
+
+
+def test_the_answer_that_the_provider_waits_for_goes_with_the_next_request() -> None:
+    proxy = Proxy("openai_responses")
+    (first, said), (second, _) = list(by_id(1))
+    key = proxy.send(first).key
+    held = {**said[1], "call_id": "held", "name": RETRIEVE_TOOL, "arguments": "{}"}
+    reply = replies()["openai_responses"]
+    leg, _ = reply.whole(json.dumps({"id": "resp_0", "output": [*said, held]}).encode(), RETRIEVE_TOOL)
+    exchange = reply.exchange([leg], [[(leg.held[0], "the text")]])
+    assert exchange is not None
+    for _ in range(2):
+        proxy.aligner.keep_exchange(key, exchange)
+        proxy.aligner.keep_reply(key, proxy.dialect, leg.id, leg.shown)
+        sent = json.loads(proxy.send(second).body)["input"]
+        assert [item["call_id"] for item in sent] == ["held", "c0"]
+        proxy.restart()
+    *_, again = openai_responses(2)  # with everything repeated the hidden call is back in its place
+    whole = json.loads(proxy.send(again).body)["input"]
+    assert [item.get("call_id") for item in whole] == [None, None, "c0", "held", "held", "c0", None, "c1", "c1"]
 
 
 def test_counting_remembers_nothing() -> None:

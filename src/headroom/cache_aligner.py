@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from headroom.model import Block, Expired, Level, Reason, never
 from headroom.options import Options
 from headroom.pipeline import Outcome, compress_blocks
 from headroom.plugins import replies
-from headroom.prefixes import Form, Prefixes, Turn
+from headroom.prefixes import Form, Prefixes, Reply, Turn
 from headroom.recent import Recent
 from headroom.wire.spans import Span, decoded, elements, locate, members
 from headroom.wire.splice import Edit, appended, literal, splice
@@ -32,6 +32,7 @@ from headroom.wire.splice import Edit, appended, literal, splice
 _log = logging.getLogger("headroom")
 _MOST_CHARS = 16_000_000  # of the conversations that are held ready to be continued
 _TOOL = RETRIEVE_TOOL.encode()
+_EARLIER = ("previous_response_id", "conversation")  # members that name what a request goes on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,33 @@ class Aligned:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A body taken apart: where its members and messages stand, and the key of each prefix of the conversation."""
+    """A body taken apart: where its members and messages stand, and the key of each prefix of the conversation.
+
+    It may go on from a reply whose messages are not repeated: they have the positions below 0, `origin` is what they
+    replied to. `adopted` says that it goes on from something that did not pass here.
+    """
 
     body: bytes
     dialect: Dialect
     top: Mapping[str, Span]
     messages: Sequence[Span]
     keys: Sequence[bytes]
+    origin: Reply | None = None
+    adopted: bool = False
+
+    @property
+    def first(self) -> int:
+        return -len(self.origin.said) if self.origin else 0
 
     def message(self, position: int) -> Any:
+        if position < 0 and self.origin:
+            return self.origin.said[position]
         return decoded(self.body, self.messages[position])
+
+    def blocks(self, start: int, end: int) -> Iterator[Block]:
+        """The texts of the messages from `start` to before `end`."""
+        for block in self.dialect.blocks([self.message(i) for i in range(start, end)]):
+            yield replace(block, path=(int(block.path[0]) + start, *block.path[1:]))
 
     def from_model(self, position: int) -> bool:
         return self.dialect.from_model(self.message(position))
@@ -105,16 +123,16 @@ class CacheAligner:
         if not request.keys:
             return Aligned(body, False, (), False, b"")
         known = self._prefixes.known(request.keys)
-        turns = self._prefixes.turns(request.keys, known)
-        last = turns.get(known - 1)
+        turns = self._turns(request, known)
+        last = turns.get(known - 1 if known else request.first - 1)
         if last is not None and last.plain:
-            self._pin(request, {}, last)
+            self._pin(request, {}, last, None)
             return Aligned(body, False, (), False, request.keys[-1])
         offer = last.offered if last is not None else offer and _is_young(request)
         edits = self._offer(request) if offer else []
         offered = bool(edits)
         for position, turn in turns.items():
-            edits += self._forms(request, position, turn.forms)
+            edits += self._forms(request, position, turn.forms) if position >= 0 else []
         exchanged = self._exchanges(request, [*turns], edits) if offer else []
         outcomes: tuple[Outcome, ...] = ()
         if known < len(request.keys):
@@ -124,8 +142,8 @@ class CacheAligner:
             for position, forms in fresh.items():
                 edits += self._forms(request, position, forms)
             if record:
-                before = max((p for p, turn in turns.items() if turn.forms or p in exchanged), default=-1)
-                self._pin(request, fresh, Turn(offered if last is None else last.offered, before))
+                offered_before = offered if last is None else last.offered
+                self._pin(request, fresh, Turn(offered_before), _nearest(request, turns, exchanged))
         return Aligned(splice(body, edits), bool(edits), outcomes, offered, request.keys[-1])
 
     def leave_alone(self, key: bytes) -> None:
@@ -139,16 +157,35 @@ class CacheAligner:
         """Keeps what the client never saw of the reply to the request with this key. Raises StoreError."""
         self._prefixes.keep_exchange(key, exchange)
 
+    def keep_reply(self, key: bytes, dialect: Dialect, id: str, said: Sequence[Any]) -> None:
+        """Keeps what the client was shown of the reply to the request with this key, which has this id.
+
+        Requests that name it go on from there. Raises StoreError.
+        """
+        if key:
+            self._prefixes.keep_reply(dialect, id, Reply(key, tuple(said)))
+
     def _taken_apart(self, body: bytes, dialect: Dialect) -> _Request:
         top = {member.key: member.span for member in members(body)}
         span = top.get(dialect.conversation)
         if span is None or body[span.start : span.start + 1] != b"[":
             return _Request(body, dialect, top, (), ())
         messages = elements(body, span)
-        # A request that continues an earlier reply of the provider's is a conversation of its own.
-        earlier = top.get("previous_response_id")
-        root = dialect.name.encode() + (body[earlier.start : earlier.end] if earlier else b"")
-        return _Request(body, dialect, top, messages, self._prefixes.keys(body, messages, dialect, root))
+        earlier = [decoded(body, top[name]) for name in _EARLIER if name in top]
+        named = next((one for one in earlier if one is not None), None)
+        origin = self._prefixes.reply(dialect, named) if isinstance(named, str) else None
+        if origin is not None:
+            start = self._prefixes.after(origin, dialect)
+        else:
+            start = self._prefixes.root(dialect, b"" if named is None else repr(named).encode())
+        keys = self._prefixes.keys(body, messages, dialect, start)
+        return _Request(body, dialect, top, messages, keys, origin, named is not None and origin is None)
+
+    def _turns(self, request: _Request, known: int) -> dict[int, Turn]:
+        """The turns that matter, by position: of the first `known` messages, and of the one before all of them."""
+        turns = self._prefixes.turns(request.keys, known)
+        turn = self._prefixes.turn(request.origin.key) if request.origin else None
+        return turns if turn is None else {**turns, request.first - 1: turn}
 
     def _offer(self, request: _Request) -> list[Edit]:
         """The definition of `headroom_retrieve` among the client's tools; nothing where it has none."""
@@ -172,10 +209,12 @@ class CacheAligner:
         reply = replies().get(request.dialect.name)
         found = []
         for position in positions:
-            exchange = self._prefixes.exchange(request.keys[position])
-            if exchange is not None and reply is not None and position + 1 < len(request.messages):
+            key = request.origin.key if position < 0 and request.origin else request.keys[position]
+            following = request.messages[max(0, position + 1) :]
+            exchange = self._prefixes.exchange(key)
+            if exchange is not None and reply is not None and following:
                 found.append(position)
-                edits += reply.replay(request.body, request.messages[position + 1 :], exchange)
+                edits += reply.replay(request.body, following, exchange)
         return found
 
     def _compressed(
@@ -214,7 +253,7 @@ class CacheAligner:
         A conversation that began here went past us ever since, also where its client rewrote a part of it. Of one that
         is met midway only what follows the model's last message is new.
         """
-        if known:
+        if known or request.origin:
             return known
         spoken = [i for i in range(len(request.messages)) if request.from_model(i)]
         return spoken[-1] + 1 if spoken else 0
@@ -223,22 +262,21 @@ class CacheAligner:
         """The texts from message `known` on, with the model's calls right before them in sight."""
         start = known
         if not request.from_model(known):
-            while start and not request.from_model(start - 1):
+            while start > request.first and not request.from_model(start - 1):
                 start -= 1
-            while start and request.from_model(start - 1):
+            while start > request.first and request.from_model(start - 1):
                 start -= 1
-        window = [request.message(i) for i in range(start, len(request.messages))]
-        for block in request.dialect.blocks(window):
-            position = int(block.path[0]) + start
-            if position >= known:
-                yield replace(block, path=(position, *block.path[1:]))
+        return [block for block in request.blocks(start, len(request.messages)) if _position(block) >= known]
 
     def _conversation(self, request: _Request, known: int, turns: Mapping[int, Turn], take: bool) -> Conversation:
         """The conversation after its `known` messages: the standing one, or made again from what was sent."""
-        if known and take:
+        key = request.keys[known - 1] if known else request.origin.key if request.origin else b""
+        if key and take:
             with self._lock:
-                standing = self._standing.pop(request.keys[known - 1])
+                standing = self._standing.pop(key)
             if standing is not None:
+                for block in request.blocks(request.first, 0) if not known else ():
+                    standing.add(block, block.text)
                 return standing
         again = Conversation()
         shown = {
@@ -246,7 +284,7 @@ class CacheAligner:
             for position, turn in turns.items()
             for form in turn.forms
         }
-        for block in request.dialect.blocks([request.message(i) for i in range(known)]):
+        for block in request.blocks(request.first, known):
             again.add(block, shown.get(block.path, block.text))
         return again
 
@@ -254,14 +292,14 @@ class CacheAligner:
         with self._lock:
             self._standing.put(key, conversation, weight)
 
-    def _pin(self, request: _Request, fresh: Mapping[int, tuple[Form, ...]], turn: Turn) -> None:
-        """Pins the messages that have forms and the last one, each like `turn`, which says what came before."""
+    def _pin(self, request: _Request, fresh: Mapping[int, tuple[Form, ...]], turn: Turn, before: int | None) -> None:
+        """Pins the messages that have forms and the last one, each like `turn`; `before` is the nearest that has any."""
         rows = []
         for position in sorted({*fresh, len(request.keys) - 1}):
             forms = fresh.get(position, ())
-            rows.append((request.keys[position], Turn(turn.offered, turn.before, forms, turn.plain)))
-            if forms:
-                turn = Turn(turn.offered, position, (), turn.plain)
+            back = 0 if before is None else position - before
+            rows.append((request.keys[position], Turn(turn.offered, back, forms, turn.plain)))
+            before = position if forms else before
         try:
             self._prefixes.pin(rows)
         except StoreError as error:
@@ -274,7 +312,19 @@ def _is_young(request: _Request) -> bool:
     Clients that begin with a tool's result, of a call that they made up or kept from before, count as beginning too.
     """
     speakers = [request.from_model(i) for i in range(len(request.messages))]
-    return sum(now and not before for before, now in zip([False, *speakers], speakers, strict=False)) <= 1
+    return (
+        not request.adopted
+        and sum(now and not before for before, now in zip([False, *speakers], speakers, strict=False)) <= 1
+    )
+
+
+def _nearest(request: _Request, turns: Mapping[int, Turn], exchanged: Sequence[int]) -> int | None:
+    """The nearest message sent before that has forms or is followed by a hidden exchange."""
+    mattering = [position for position, turn in turns.items() if turn.forms or position in exchanged]
+    if mattering or not turns:
+        return max(mattering, default=None)
+    position = min(turns)
+    return position - turns[position].back if turns[position].back else None
 
 
 def _position(block: Block) -> int:

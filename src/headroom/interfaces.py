@@ -13,6 +13,11 @@ from headroom.wire.splice import Edit
 from headroom.wire.sse import Event
 
 
+def paged(lines: Iterable[str]) -> str:
+    """Lines as one text, each behind a newline: one search for `\\n…` asks all of them how they begin."""
+    return "\n" + "\n".join(lines)
+
+
 @dataclass(frozen=True)
 class Sample:
     """What a sniff may look at: the text, and up to 120 of its lines (the first 60, 30 around the middle, the last 30).
@@ -27,7 +32,16 @@ class Sample:
 
     @cached_property
     def filled(self) -> tuple[str, ...]:
-        return tuple(line for line in self.lines if line and not line.isspace())
+        return tuple([line for line in self.lines if line and not line.isspace()])
+
+    @cached_property
+    def page(self) -> str:
+        return paged(self.lines)
+
+    @cached_property
+    def flush(self) -> str:
+        """The page without its indentation."""
+        return paged(map(str.lstrip, self.lines))
 
 
 class Compressor(Protocol):
@@ -166,7 +180,8 @@ class Leg:
 
     `message` is what the model said, as a follow-up request repeats it; `others` says that it called the client's own
     tools too, so that the turn is the client's now; `complete`, that it ended as the protocol says; `visible` counts
-    the parts that the client was shown.
+    the parts that the client was shown. Where requests may go on from a reply by its `id`, that and what the client was
+    `shown`, as it would repeat it.
     """
 
     message: Any
@@ -174,6 +189,8 @@ class Leg:
     others: bool
     complete: bool
     visible: int
+    id: str = ""
+    shown: tuple[Any, ...] = ()
 
 
 class Stream(Protocol):

@@ -4,6 +4,9 @@ A key stands for all messages up to one: it is a hash over their identities, in 
 exactly as far as they share messages, and parallel agents with one system prompt never mix (R6). What is pinned under
 a key is that message's forms; rows are written for messages with forms and for the last one of every request, each
 names the nearest row before it that matters, and so a conversation's rows are found from its newest one.
+
+Some requests don't repeat the conversation but name the reply that they go on from. What that reply followed and said
+is kept under its id: the keys are those of the whole conversation, and the client may repeat it all the next time.
 """
 
 from __future__ import annotations
@@ -38,14 +41,21 @@ class Form(msgspec.Struct, frozen=True, array_like=True):
 class Turn(msgspec.Struct, frozen=True, array_like=True):
     """What is pinned under a prefix: its last message's forms, and what holds for the whole conversation.
 
-    `before` is the position of the nearest earlier message that has forms or is followed by a hidden exchange, -1 for
-    none; `plain` says that the conversation goes on as it comes from here on.
+    `back` is how many messages before it the nearest one stands that has forms or is followed by a hidden exchange, 0
+    for none; `plain` says that the conversation goes on as it comes from here on.
     """
 
     offered: bool = False
-    before: int = -1
+    back: int = 0
     forms: tuple[Form, ...] = ()
     plain: bool = False
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True):
+    """A reply that requests may go on from: the key of the prefix it followed, and what the client was shown of it."""
+
+    key: bytes
+    said: tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -65,10 +75,21 @@ class Prefixes:
         self._messages: Recent[bytes, _Message] = Recent(_MOST_MESSAGES)
         self._turns: Recent[bytes, Turn] = Recent(_MOST_FORMS)
         self._exchanges: Recent[bytes, bytes] = Recent(_MOST_FORMS)
+        self._replies: Recent[bytes, Reply] = Recent(_MOST_FORMS)
 
-    def keys(self, body: bytes, spans: Sequence[Span], dialect: Dialect, root: bytes) -> list[bytes]:
-        """The key of each prefix of a conversation whose elements stand at `spans`; `root` tells apart what must be."""
-        key = _hash(root)
+    def root(self, dialect: Dialect, earlier: bytes = b"") -> bytes:
+        """The key of a conversation's beginning, or of what goes on from something `earlier` that is not known."""
+        return _hash(dialect.name.encode() + earlier)
+
+    def after(self, reply: Reply, dialect: Dialect) -> bytes:
+        """The key of the prefix that ends with a reply."""
+        key = reply.key
+        for message in reply.said:
+            key = _hash(key + _identity(dialect.settled(message)))
+        return key
+
+    def keys(self, body: bytes, spans: Sequence[Span], dialect: Dialect, key: bytes) -> list[bytes]:
+        """The key of each prefix of a conversation whose elements stand at `spans` and which goes on from `key`."""
         keys = []
         for span in spans:
             key = _hash(key + self._message(body, span, dialect).identity)
@@ -111,14 +132,15 @@ class Prefixes:
         found: dict[int, Turn] = {}
         at = known - 1
         while at >= 0:
-            turn = self._turn(keys[at])
+            turn = self.turn(keys[at])
             if turn is None:  # its row has expired: the conversation is older than any cache of it
                 break
             found[at] = turn
-            at = turn.before if turn.before < at else -1
+            at = at - turn.back if turn.back > 0 else -1
         return found
 
-    def _turn(self, key: bytes) -> Turn | None:
+    def turn(self, key: bytes) -> Turn | None:
+        """What is pinned under a key."""
         with self._lock:
             turn = self._turns.get(key)
         if turn is None:
@@ -157,6 +179,26 @@ class Prefixes:
                 self._exchanges.put(key, held, _ROW + len(held))
         return held or None
 
+    def keep_reply(self, dialect: Dialect, id: str, reply: Reply) -> None:
+        """Keeps what requests may go on from by its id. Raises StoreError."""
+        row, packed = _row_of(dialect, id), _encode(reply)
+        with self._lock:
+            self._replies.put(row, reply, _ROW + len(packed))
+        self._pins.put_many([(row, zstandard.compress(packed))])
+
+    def reply(self, dialect: Dialect, id: str) -> Reply | None:
+        """The reply with this id; None where it did not pass here."""
+        row = _row_of(dialect, id)
+        with self._lock:
+            held = self._replies.get(row)
+        if held is None and (packed := self._pins.get_many([row]).get(row)):
+            held = _decode_reply(zstandard.decompress(packed))
+        return held
+
+
+def _row_of(dialect: Dialect, id: str) -> bytes:
+    return _hash(json.dumps([dialect.name, id]).encode())
+
 
 def _hash(data: bytes | memoryview) -> bytes:
     return blake2b(data, digest_size=_KEY_BYTES).digest()
@@ -170,6 +212,7 @@ def _identity(message: Any) -> bytes:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Turn).decode
+_decode_reply = msgspec.msgpack.Decoder(Reply).decode
 _PLAIN, _ZSTD = b"\x00", b"\x01"
 
 

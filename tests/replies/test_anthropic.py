@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from headroom import MemoryStore
 from headroom.marker import RETRIEVE_TOOL
-from headroom.proxy.retrieval import Retrieval
 from headroom.replies.anthropic import REPLY
-from headroom.wire.spans import elements, locate
-from headroom.wire.splice import splice
 from headroom.wire.sse import EventReader, written
+from tests.replies import scripted
+from tests.replies.scripted import ORIGINAL
 
 THINKING = {"type": "thinking", "thinking": "Hm, lines.", "signature": "c2ln"}
 OWN = {"type": "tool_use", "id": "toolu_9", "name": "Bash", "input": {"command": "ls"}}
-ORIGINAL = "first\nsecond\nthird"
 
 
 def text(said: str) -> dict[str, Any]:
@@ -112,61 +106,9 @@ def seen(stream: bytes) -> dict[str, Any]:
     return {**reply, "content": parts}
 
 
-class Provider:
-    """Answers follow-up requests with these replies, in order, and remembers what it was asked."""
-
-    def __init__(self, *replies: bytes, status: int = 200, piece: int = 1 << 20) -> None:
-        self.replies, self.status, self.piece = list(replies), status, piece
-        self.requests: list[bytes] = []
-
-    @asynccontextmanager
-    async def ask(self, request: bytes) -> AsyncIterator[Reply]:
-        self.requests.append(request)
-        yield Reply(self.status, self.replies.pop(0), self.piece)
-
-
-class Reply:
-    def __init__(self, status: int, body: bytes, piece: int) -> None:
-        self.status, self._body, self._piece = status, body, piece
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        for at in range(0, len(self._body), self._piece):
-            yield self._body[at : at + self._piece]
-
-    async def read(self) -> bytes:
-        return self._body
-
-
-class Turn:
-    """One client turn with retrieval, over scripted replies."""
-
-    def __init__(self, *replies: dict[str, Any], piece: int = 1 << 20, status: int = 200) -> None:
-        self.store = MemoryStore()
-        self.id = self.store.put(ORIGINAL)
-        self.replies = [json.loads(json.dumps(reply).replace("ORIGINAL", self.id)) for reply in replies]
-        self.piece, self.status = piece, status
-        self.kept: list[bytes] = []
-        self.request = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Look."}]}).encode()
-
-    def streamed(self) -> bytes:
-        first, *more = map(events, self.replies)
-        self.provider = Provider(*more, piece=self.piece, status=self.status)
-        self.retrieval = Retrieval(REPLY, self.store, self.provider.ask, self.kept.append)
-        chunks = Reply(200, first, self.piece).chunks()
-
-        async def collected() -> bytes:
-            return b"".join([chunk async for chunk in self.retrieval.streamed(self.request, chunks)])
-
-        return asyncio.run(collected())
-
-    def whole(self) -> dict[str, Any]:
-        first, *more = (json.dumps(reply).encode() for reply in self.replies)
-        self.provider = Provider(*more)
-        self.retrieval = Retrieval(REPLY, self.store, self.provider.ask, self.kept.append)
-        return json.loads(asyncio.run(self.retrieval.whole(self.request, first)))
-
-    def asked(self, number: int = 0) -> list[Any]:
-        return json.loads(self.provider.requests[number])["messages"]
+class Turn(scripted.Turn):
+    format, member, question = REPLY, "messages", {"role": "user", "content": "Look."}
+    events = staticmethod(events)
 
 
 def test_without_a_call_the_client_gets_the_same_bytes() -> None:
@@ -257,40 +199,19 @@ def test_a_history_that_does_not_fit_is_left_alone() -> None:
 
 def replayed(turn: Turn, content: list[Any], answers: list[Any]) -> list[Any]:
     """The conversation that a later request sends upstream after this turn."""
-    own = [{"role": "assistant", "content": content, "x": 1}, {"role": "user", "content": answers}]
-    messages = [*json.loads(turn.request)["messages"], *own]
-    body = json.dumps({"model": "m", "messages": messages}, indent=1).encode()
-    spans = elements(body, locate(body, ["messages"]))
-    return json.loads(splice(body, REPLY.replay(body, spans[1:], turn.kept[-1])))["messages"]
+    return turn.replayed({"role": "assistant", "content": content, "x": 1}, {"role": "user", "content": answers})
 
 
 def test_a_refused_follow_up_is_an_error_event() -> None:
-    turn = Turn(
-        message(text("I look."), call("toolu_1", "ORIGINAL")), {"content": [], "usage": usage(0, 0)}, status=529
-    )
-    turn.replies[1] = {**message(), "type": "error"}
-    first, _ = map(events, turn.replies)
+    turn = Turn(message(text("I look."), call("toolu_1", "ORIGINAL")), status=529)
     overloaded = json.dumps({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}).encode()
-    turn.provider = Provider(overloaded, status=529)
-    retrieval = Retrieval(REPLY, turn.store, turn.provider.ask, turn.kept.append)
-
-    async def collected() -> bytes:
-        chunks = Reply(200, first, 1 << 20).chunks()
-        return b"".join([chunk async for chunk in retrieval.streamed(turn.request, chunks)])
-
-    assert seen(asyncio.run(collected()))["error"]["type"] == "overloaded_error"
+    assert seen(turn.streamed(events(turn.replies[0]), overloaded))["error"]["type"] == "overloaded_error"
 
 
 def test_a_reply_that_breaks_off_stays_broken_off() -> None:
-    turn = Turn(message(text("I look."), call("toolu_1", "ORIGINAL")))
+    turn = Turn(message(text("I look."), call("toolu_1", "ORIGINAL")), piece=5)
     stream = events(turn.replies[0])
-    cut = stream[: stream.index(b"message_delta") - 7]
-    retrieval = Retrieval(REPLY, turn.store, Provider().ask, turn.kept.append)
-
-    async def collected() -> bytes:
-        return b"".join([chunk async for chunk in retrieval.streamed(turn.request, Reply(200, cut, 5).chunks())])
-
-    assert b"message_stop" not in asyncio.run(collected())
+    assert b"message_stop" not in turn.streamed(stream[: stream.index(b"message_delta") - 7])
 
 
 def test_a_model_that_asks_forever_is_told_to_go_on() -> None:

@@ -8,19 +8,13 @@ from headroom.interfaces import Dialect
 from headroom.marker import RETRIEVE_TOOL
 
 _SELECTORS = ("id", "lines", "rows", "path", "query", "limit")
-# Every request carries this definition: the few words that a model needs, `limit` it can do without.
-_DESCRIPTION = (
-    "Original of a shortened tool result: id from its last line, and lines (41-52), rows, JSON path or query words."
-)
+# Every request carries this definition: just what a model needs besides the closing line, which says how to call it.
+_DESCRIPTION = "Shows what a shortened tool result left out."
 
 
 def definition(dialect: Dialect) -> dict[str, Any]:
     """The tool in a dialect's shape, for a request's tool list."""
-    schema = {
-        "type": "object",
-        "properties": {name: {"type": "string"} for name in _SELECTORS[:-1]},
-        "required": ["id"],
-    }
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in _SELECTORS[:-1]}}
     return dialect.tool_definition(RETRIEVE_TOOL, _DESCRIPTION, schema)
 
 

@@ -17,6 +17,7 @@ _OUTPUTS = ("function_call_output", "custom_tool_call_output", "local_shell_call
 _ITEMS = frozenset(
     (*_CALLS, *_OUTPUTS, "reasoning", "item_reference", "web_search_call", "file_search_call", "compaction")
 )
+_FLEETING, _NOTES = frozenset(("id", "status")), frozenset(("annotations", "logprobs"))
 _ROLES = {"system": Role.SYSTEM, "developer": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT}
 
 
@@ -33,6 +34,8 @@ class OpenAIResponses:
         return message.get("role") == "assistant" if kind == "message" else kind not in _OUTPUTS
 
     def settled(self, message: Any) -> Any:
+        if self.from_model(message):
+            return _said(message)
         content = message.get("content") if isinstance(message, dict) else None
         if isinstance(content, str) and message.get("role") != "assistant":
             return {**message, "type": "message", "content": [{"type": "input_text", "text": content}]}
@@ -97,6 +100,20 @@ class OpenAIResponses:
 
     def tool_result(self, call_id: str, name: str, text: str) -> dict[str, Any]:
         return {"type": "function_call_output", "call_id": call_id, "output": text}
+
+
+def _said(item: dict[str, Any]) -> dict[str, Any]:
+    """An item of the model's without what clients leave out or fill in when they repeat it."""
+    said = {"type": "message", **{key: value for key, value in item.items() if key not in _FLEETING and value}}
+    if isinstance(said.get("content"), str):
+        said["content"] = [{"type": "output_text", "text": said["content"]}]
+    if isinstance(said.get("content"), list):
+        said["content"] = [_without(part, _NOTES) for part in said["content"]]
+    return said
+
+
+def _without(part: Any, keys: frozenset[str]) -> Any:
+    return {key: value for key, value in part.items() if key not in keys} if isinstance(part, dict) else part
 
 
 def _call(item: dict[str, Any]) -> tuple[ToolCall, str]:

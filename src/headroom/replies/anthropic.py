@@ -12,9 +12,10 @@ from typing import Any
 
 from headroom.interfaces import HeldCall, Leg
 from headroom.model import Usage
+from headroom.wire.json_events import json_object, number_in, object_in, with_object
 from headroom.wire.spans import Span, SpanError, decoded, elements, locate, members
 from headroom.wire.splice import Edit, appended, splice
-from headroom.wire.sse import Event, written
+from headroom.wire.sse import Event
 
 _THINKING = ("thinking", "redacted_thinking")
 _CALL = "tool_use"
@@ -58,14 +59,14 @@ class AnthropicStream:
         return self._leg.complete
 
     def feed(self, event: Event) -> list[Event]:
-        data = _data(event)
+        data = json_object(event)
         kind = data.get("type")
         if kind == "message_start":
-            message = data.get("message") or {}
+            message = object_in(data, "message")
             self._leg.usage = _usage(message.get("usage"), str(message.get("model", "")))
             return [] if self._legs else [event]
         if kind in ("content_block_start", "content_block_delta", "content_block_stop"):
-            return self._block(event, data, int(data.get("index", 0)))
+            return self._block(event, data, number_in(data, "index"))
         if kind in ("message_delta", "message_stop"):
             return self._end(event, data, kind)
         return [event]
@@ -73,16 +74,16 @@ class AnthropicStream:
     def _block(self, event: Event, data: dict[str, Any], index: int) -> list[Event]:
         leg = self._leg
         if data["type"] == "content_block_start":
-            part = data.get("content_block") or {}
+            part = object_in(data, "content_block")
             leg.parts[index] = dict(part)
             if part.get("type") == _CALL and self._tool is not None and part.get("name") == self._tool:
                 leg.held.append(index)
         elif data["type"] == "content_block_delta":
-            self._grow(index, data.get("delta") or {})
+            self._grow(index, object_in(data, "delta"))
         if index in leg.held:
             return []
         shown = self._shown + index - sum(held < index for held in leg.held)
-        return [event] if shown == index else [_rewritten(event, {**data, "index": shown})]
+        return [event] if shown == index else [with_object(event, {**data, "index": shown})]
 
     def _grow(self, index: int, delta: Mapping[str, Any]) -> None:
         kind = str(delta.get("type"))
@@ -93,7 +94,7 @@ class AnthropicStream:
             part["citations"] = [*(part.get("citations") or ()), delta.get("citation")]
         elif kind in _GROWS:
             key = _GROWS[kind]
-            part[key] = part.get(key, "") + str(delta.get(key, ""))
+            part[key] = str(part.get(key) or "") + str(delta.get(key) or "")
 
     def _end(self, event: Event, data: dict[str, Any], kind: str) -> list[Event]:
         leg = self._leg
@@ -103,7 +104,7 @@ class AnthropicStream:
             leg.usage = _later(leg.usage, data.get("usage"))
             if self._legs and isinstance(data.get("usage"), dict):
                 counted = {**data["usage"], "output_tokens": self._output + leg.usage.output}
-                event = _rewritten(event, {**data, "usage": counted})
+                event = with_object(event, {**data, "usage": counted})
         if leg.held:
             leg.tail.append(event)
             return []
@@ -259,19 +260,6 @@ def _results(results: Sequence[tuple[HeldCall, str]]) -> list[dict[str, Any]]:
     return [{"type": "tool_result", "tool_use_id": call.id, "content": text} for call, text in results]
 
 
-def _data(event: Event) -> dict[str, Any]:
-    try:
-        data = json.loads(event.data) if event.data else {}
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _rewritten(event: Event, data: Mapping[str, Any]) -> Event:
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return Event(written(event.name, text), event.name, text)
-
-
 def _parsed(arguments: str) -> Any:
     try:
         return json.loads(arguments) if arguments else {}
@@ -292,17 +280,12 @@ def _later(known: Usage, reported: Any) -> Usage:
     read, wrote = "cache_read_input_tokens", "cache_creation_input_tokens"
     return replace(
         known,
-        input=_number(reported, "input_tokens", known.input),
-        cache_read=_number(reported, read, known.cache_read),
-        cache_write=_number(reported, wrote, known.cache_write),
-        output=_number(reported, "output_tokens", known.output),
+        input=number_in(reported, "input_tokens", known.input),
+        cache_read=number_in(reported, read, known.cache_read),
+        cache_write=number_in(reported, wrote, known.cache_write),
+        output=number_in(reported, "output_tokens", known.output),
         reported=True,
     )
-
-
-def _number(reported: Mapping[str, Any], key: str, known: int) -> int:
-    value = reported.get(key)
-    return value if isinstance(value, int) else known
 
 
 REPLY = AnthropicReplies()

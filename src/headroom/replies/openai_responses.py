@@ -1,26 +1,36 @@
-"""OpenAI Responses replies: a response with output items, whole or as a stream of typed events.
+"""OpenAI Responses replies: a response with output items, whole or as a stream of typed events, over HTTP or a socket.
 
 Shape: https://platform.openai.com/docs/api-reference/responses-streaming
+Sockets: https://platform.openai.com/docs/guides/websocket-mode
+
+Of several replies in a turn the client reads one: the items of all, the id of the last, which is what it goes on from,
+and one `usage`: the input of the last, which is what the conversation has grown to, and the output tokens of all.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from headroom.interfaces import HeldCall, Leg
 from headroom.model import Usage
-from headroom.wire.spans import Span, decoded, locate
-from headroom.wire.splice import Edit, appended, splice
-from headroom.wire.sse import Event, written
+from headroom.wire.json_events import json_object, number_in, object_in, objects_in, with_object
+from headroom.wire.spans import Span, SpanError, decoded, locate, members
+from headroom.wire.splice import Edit, appended, inserted_member, splice
+from headroom.wire.sse import Event
 
-_CALL = "function_call"
-_CALLS = frozenset(("function_call", "custom_tool_call", "local_shell_call", "shell_call", "computer_call"))
-_SILENT = frozenset(("reasoning",))  # items that clients may leave out of later requests
+_CALL, _REASONING = "function_call", "reasoning"
+_CALLS = frozenset(  # that the client answers
+    "function_call custom_tool_call local_shell_call shell_call apply_patch_call computer_call"
+    " mcp_approval_request".split()
+)
 _BEGINS = ("response.created", "response.in_progress", "response.queued")
-_ENDS = ("response.completed", "response.incomplete", "response.failed")
+_COMPLETED = "response.completed"
+_ENDS = (_COMPLETED, "response.incomplete", "response.failed")
+_ON_A_SOCKET = "response.create"  # the type of a request that came in a frame
+_EARLIER = "previous_response_id"
 
 
 @dataclass(slots=True)
@@ -29,20 +39,21 @@ class _Leg:
 
     items: dict[int, dict[str, Any]] = field(default_factory=dict)
     held: list[int] = field(default_factory=list)
+    id: str = ""
+    ended: str = ""  # the type of the event that has ended it
     tail: list[Event] = field(default_factory=list)
-    complete: bool = False
     usage: Usage = field(default_factory=Usage)
 
-    def shown(self, index: int) -> int:
+    def place(self, index: int) -> int:
         """The item's place among those that the client sees."""
         return index - sum(held < index for held in self.held)
 
+    def shown(self) -> list[dict[str, Any]]:
+        return [item for index, item in sorted(self.items.items()) if index not in self.held]
+
 
 class ResponsesStream:
-    """One streamed turn. Items and events are numbered on over all legs, without the held ones.
-
-    The closing event has the items of all legs, and the id of the last one: it is what a client continues from.
-    """
+    """One streamed turn. Items and events are numbered on over all legs, without the held ones."""
 
     def __init__(self, tool: str | None) -> None:
         self.usage = Usage()
@@ -55,71 +66,77 @@ class ResponsesStream:
 
     @property
     def complete(self) -> bool:
-        return self._leg.complete
+        return bool(self._leg.ended)
 
     def feed(self, event: Event) -> list[Event]:
-        data = _data(event)
-        kind = str(data.get("type", event.name))
+        data = json_object(event)
+        kind = data.get("type") or event.name
+        if kind in _BEGINS:
+            self._leg.id = str(object_in(data, "response").get("id") or "")
+            return [] if self._legs else [self._numbered(event, data)]
         if kind in _ENDS:
-            return self._end(event, data)
-        if kind in _BEGINS and self._legs:
-            return []
+            return self._end(event, data, str(kind))
         index = data.get("output_index")
         if not isinstance(index, int):
-            return [self._numbered(event, data, {})]
-        item = data.get("item")
-        if isinstance(item, dict):
-            self._leg.items[index] = item
-            if kind == "response.output_item.added" and self._is_ours(item):
-                self._leg.held.append(index)
+            return [self._numbered(event, data)]
+        if isinstance(data.get("item"), dict):
+            self._take(index, data["item"])
         if index in self._leg.held:
             return []
-        shown = len(self._items) + self._leg.shown(index)
-        return [self._numbered(event, data, {} if shown == index else {"output_index": shown})]
+        place = len(self._items) + self._leg.place(index)
+        return [self._numbered(event, data, {} if place == index else {"output_index": place})]
 
-    def _is_ours(self, item: Mapping[str, Any]) -> bool:
-        return self._tool is not None and item.get("type") == _CALL and item.get("name") == self._tool
-
-    def _numbered(self, event: Event, data: Mapping[str, Any], changes: dict[str, Any]) -> Event:
-        """The event with these changes, and the number that the client expects."""
-        if "sequence_number" in data:
-            if data["sequence_number"] != self._next and (self._legs or self._leg.held):
-                changes["sequence_number"] = self._next
-            else:
-                self._next = int(data["sequence_number"])
-            self._next += 1
-        return _rewritten(event, {**data, **changes}) if changes else event
-
-    def _end(self, event: Event, data: dict[str, Any]) -> list[Event]:
+    def _take(self, index: int, item: dict[str, Any]) -> None:
         leg = self._leg
-        leg.complete = data.get("type") != "response.failed"
-        response = data.get("response") if isinstance(data.get("response"), dict) else {}
-        leg.usage = _usage(response)
-        for index, item in enumerate(response.get("output") or ()):
-            leg.items.setdefault(index, item)
-        changes: dict[str, Any] = {}
-        if self._legs or leg.held:
-            own = [item for index, item in sorted(leg.items.items()) if index not in leg.held]
-            counted = _counted(response.get("usage"), self.usage.plus(leg.usage))
-            changes["response"] = {**response, "output": [*self._items, *own], "usage": counted}
+        leg.items[index] = item
+        if index not in leg.held and _is_call_of(item, self._tool):
+            leg.held.append(index)
+
+    def _numbered(self, event: Event, data: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> Event:
+        """The event with these changes, and the number that the client expects."""
+        changes = dict(changes or {})
+        number = data.get("sequence_number")
+        if isinstance(number, int):
+            if not (self._legs or self._leg.held):
+                self._next = number
+            elif number != self._next:
+                changes["sequence_number"] = self._next
+            self._next += 1
+        return with_object(event, {**data, **changes}) if changes else event
+
+    def _end(self, event: Event, data: dict[str, Any], kind: str) -> list[Event]:
+        leg, response = self._leg, object_in(data, "response")
+        leg.ended, leg.usage = kind, _usage(response)
+        leg.id = str(response.get("id") or leg.id)
+        said = objects_in(response, "output")
+        for index, item in enumerate(said):
+            if index not in leg.items:
+                self._take(index, item)
+        if not self._legs and not leg.held:
+            return [self._numbered(event, data)]
+        changes = {"usage": _counted(response.get("usage"), self.usage.plus(leg.usage).output)}
+        if said or not leg.items:  # some providers send the items only one by one
+            changes["output"] = [*self._items, *leg.shown()]
+        changed = {"response": {**response, **{key: changes[key] for key in changes if key in response}}}
         if leg.held:
-            leg.tail.append(_rewritten(event, {**data, **changes}))
+            leg.tail.append(with_object(event, {**data, **changed}))
             return []
-        return [self._numbered(event, data, changes)]
+        return [self._numbered(event, data, changed)]
 
     def end_leg(self) -> Leg:
         leg = self._leg
         self.usage = self.usage.plus(leg.usage)
-        items = [leg.items[index] for index in sorted(leg.items)]
-        ended = _leg_of(items, {id(leg.items[index]) for index in leg.held}, leg.complete)
-        self._items += [item for index, item in sorted(leg.items.items()) if index not in leg.held]
+        held = {id(leg.items[index]) for index in leg.held}
+        items = [item for _, item in sorted(leg.items.items())]
+        ended = _leg_of(items, held, leg.ended == _COMPLETED, leg.id)
+        self._items += leg.shown()
         self._legs += 1
         self._tail = leg.tail
         self._leg = _Leg()
         return ended
 
     def close(self) -> list[Event]:
-        return [self._numbered(event, _data(event), {}) for event in self._tail]
+        return [self._numbered(event, json_object(event)) for event in self._tail]
 
 
 class ResponsesReplies:
@@ -134,123 +151,157 @@ class ResponsesReplies:
         response = json.loads(body)
         if not isinstance(response, dict) or not isinstance(response.get("output"), list):
             return Leg([], (), False, False, 0), Usage()
-        items = [item for item in response["output"] if isinstance(item, dict)]
-        held = {id(i) for i in items if tool is not None and i.get("type") == _CALL and i.get("name") == tool}
-        return _leg_of(items, held, response.get("status") != "failed"), _usage(response)
+        items = objects_in(response, "output")
+        held = {id(item) for item in items if _is_call_of(item, tool)}
+        complete = response.get("status", "completed") == "completed"
+        return _leg_of(items, held, complete, str(response.get("id") or "")), _usage(response)
 
     def merged(self, bodies: Sequence[bytes], legs: Sequence[Leg], usage: Usage) -> bytes:
         if not any(leg.held for leg in legs):
             return bodies[-1]
         last = json.loads(bodies[-1])
-        held = {call.id for leg in legs for call in leg.held}
-        output = [item for leg in legs for item in leg.message if not (_is_call(item) and item.get("call_id") in held)]
-        return json.dumps({**last, "output": output, "usage": _counted(last.get("usage"), usage)}).encode()
+        output = [item for leg in legs for item in leg.shown]
+        return json.dumps({**last, "output": output, "usage": _counted(last.get("usage"), usage.output)}).encode()
 
     def follow_up(self, request: bytes, leg: Leg, results: Sequence[tuple[HeldCall, str]]) -> bytes:
-        items = [*leg.message, *_outputs(results)]
-        raw = b",".join(json.dumps(item).encode() for item in items)
-        return splice(request, [appended(request, locate(request, ["input"]), raw)])
+        top = {member.key: member.span for member in members(request)}
+        outputs = _outputs(results)
+        if leg.id and "type" in top and decoded(request, top["type"]) == _ON_A_SOCKET:
+            return splice(request, _going_on(request, top, leg.id, outputs))
+        stored = "store" not in top or decoded(request, top["store"]) is not False
+        said = [item for item in leg.message if stored or _is_whole(item)]
+        return splice(request, [appended(request, top["input"], _raw([*said, *outputs]))])
 
     def exchange(self, legs: Sequence[Leg], results: Sequence[Sequence[tuple[HeldCall, str]]]) -> bytes | None:
         if not any(leg.held for leg in legs):
             return None
-        hidden: list[list[Any]] = []  # the visible items before, those of them that were said aloud, what is inserted
+        # What is inserted, each time with how many of the visible items, and of those said aloud, stand before it.
+        hidden: list[tuple[int, int, list[dict[str, Any]]]] = []
         every = aloud = 0
-        for leg, answers in zip(legs, results, strict=False):
-            ids = {call.id for call in leg.held}
+        for i, leg in enumerate(legs):
             for item in leg.message:
-                if _is_call(item) and item.get("call_id") in ids:
-                    hidden.append([every, aloud, [item]])
+                if _is_one_of(item, leg.held):
+                    hidden.append((every, aloud, [item]))
                 else:
                     every += 1
-                    aloud += item.get("type") not in _SILENT
-            hidden.append([every, aloud, _outputs(answers)])
-        for leg in legs[len(results) :]:
-            every += len(leg.message)
-            aloud += sum(item.get("type") not in _SILENT for item in leg.message)
-        return json.dumps({"hidden": hidden, "every": every, "aloud": aloud}).encode()
+                    aloud += _is_aloud(item)
+            if i < len(results):
+                hidden.append((every, aloud, _outputs(results[i])))
+        tail = _outputs(results[-1]) if legs[-1].held else []
+        return json.dumps({"hidden": hidden, "every": every, "aloud": aloud, "tail": tail}).encode()
 
     def replay(self, body: bytes, messages: Sequence[Span], exchange: bytes) -> list[Edit]:
         kept = json.loads(exchange)
-        items = [decoded(body, span) for span in messages]
-        own = next((i for i, item in enumerate(items) if not _is_models(item)), len(items))
-        aloud = [i for i in range(own) if items[i].get("type") not in _SILENT]
-        if own == kept["every"]:
-            places = [*range(own), own]
-        elif len(aloud) == kept["aloud"]:
-            places = [*aloud, own]
-        else:
+        if _goes_on(body):  # the provider has all but the answers that it still waits for
+            return _inserted(messages[0], kept["tail"]) if messages and kept["tail"] else []
+        own = []
+        for span in messages:
+            item = decoded(body, span)
+            if not _is_models(item):
+                break
+            own.append(item)
+        aloud = [i for i, item in enumerate(own) if _is_aloud(item)]
+        if len(own) == len(messages):
             return []
-        column = 0 if own == kept["every"] else 1
-        if places[-1] >= len(messages):
-            return []
-        edits = []
-        for row in kept["hidden"]:
-            start = messages[places[row[column]]].start
-            raw = b"".join(json.dumps(item).encode() + b"," for item in row[2])
-            edits.append(Edit(Span(start, start), raw))
-        return edits
+        if len(own) == kept["every"]:
+            return [edit for every, _, items in kept["hidden"] for edit in _inserted(messages[every], items)]
+        if len(aloud) == kept["aloud"]:
+            places = [*aloud, len(own)]
+            return [edit for _, place, items in kept["hidden"] for edit in _inserted(messages[places[place]], items)]
+        return []
 
 
-def _leg_of(items: list[dict[str, Any]], held: set[int], complete: bool) -> Leg:
-    """`held` has the identities of the items that the client does not see."""
-    calls = [item for item in items if item.get("type") in _CALLS]
-    mine = tuple(_held_call(item) for item in calls if id(item) in held)
-    return Leg(items, mine, len(calls) > len(mine), complete, len(items) - len(mine))
+def _going_on(request: bytes, top: Mapping[str, Span], id: str, outputs: Sequence[Any]) -> list[Edit]:
+    """The edits of a frame that make it go on from a reply, which the provider has at hand on this socket."""
+    earlier = json.dumps(id).encode()
+    whole = Span(request.index(b"{"), request.rindex(b"}") + 1)
+    return [
+        Edit(top["input"], b"[" + _raw(outputs) + b"]"),
+        Edit(top[_EARLIER], earlier) if _EARLIER in top else inserted_member(request, whole, _EARLIER, earlier),
+    ]
 
 
-def _held_call(item: Mapping[str, Any]) -> HeldCall:
+def _goes_on(body: bytes) -> bool:
     try:
-        arguments = json.loads(item.get("arguments") or "{}")
-    except ValueError:
-        arguments = {}
-    return HeldCall(str(item.get("call_id")), str(item.get("name")), arguments if isinstance(arguments, dict) else {})
+        return decoded(body, locate(body, [_EARLIER])) is not None
+    except SpanError:
+        return False
 
 
-def _is_call(item: Mapping[str, Any]) -> bool:
-    return item.get("type") == _CALL
+def _inserted(before: Span, items: Sequence[Any]) -> list[Edit]:
+    return [Edit(Span(before.start, before.start), _raw(items) + b",")] if items else []
+
+
+def _raw(items: Iterable[Any]) -> bytes:
+    return b",".join(json.dumps(item).encode() for item in items)
+
+
+def _leg_of(items: list[dict[str, Any]], held: set[int], complete: bool, id_: str) -> Leg:
+    """`held` has the identities of the items that the client does not see; their arguments become readable ones."""
+    others = any(item.get("type") in _CALLS and id(item) not in held for item in items)
+    shown = [item for item in items if id(item) not in held]
+    mine, message = [], []
+    for item in items:
+        if id(item) in held:
+            arguments = _arguments(item)
+            item = item if arguments is not None else {**item, "arguments": "{}"}
+            mine.append(HeldCall(str(item.get("call_id")), str(item.get("name")), arguments or {}))
+        message.append(item)
+    return Leg(message, tuple(mine), others, complete, len(shown), id_, tuple(shown))
+
+
+def _arguments(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    try:
+        arguments = json.loads(item.get("arguments") or "")
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return arguments if isinstance(arguments, dict) else None
+
+
+def _is_call_of(item: Mapping[str, Any], tool: str | None) -> bool:
+    return tool is not None and item.get("type") == _CALL and item.get("name") == tool
+
+
+def _is_one_of(item: Mapping[str, Any], held: Sequence[HeldCall]) -> bool:
+    return any(_is_call_of(item, call.name) and str(item.get("call_id")) == call.id for call in held)
+
+
+def _is_aloud(item: Mapping[str, Any]) -> bool:
+    """Whether it is an item that clients repeat in any case; reasoning they may leave out."""
+    return item.get("type") != _REASONING
+
+
+def _is_whole(item: Mapping[str, Any]) -> bool:
+    """Whether an item says all there is to it, so that the provider needs not have kept it."""
+    return item.get("type") != _REASONING or bool(item.get("encrypted_content"))
 
 
 def _is_models(item: Any) -> bool:
     if not isinstance(item, dict):
         return False
     kind = str(item.get("type", "message"))
-    return item.get("role") == "assistant" if kind == "message" else not kind.endswith("_output")
+    return item.get("role") == "assistant" if kind == "message" else not kind.endswith(("_output", "_response"))
 
 
 def _outputs(results: Sequence[tuple[HeldCall, str]]) -> list[dict[str, Any]]:
     return [{"type": "function_call_output", "call_id": call.id, "output": text} for call, text in results]
 
 
-def _data(event: Event) -> dict[str, Any]:
-    try:
-        data = json.loads(event.data) if event.data else {}
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _rewritten(event: Event, data: Mapping[str, Any]) -> Event:
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return Event(written(event.name, text), event.name, text)
-
-
 def _usage(response: Mapping[str, Any]) -> Usage:
-    model = str(response.get("model", ""))
-    reported = response.get("usage")
-    if not isinstance(reported, dict):
+    model = str(response.get("model") or "")
+    reported = object_in(response, "usage")
+    if not reported:
         return Usage(model=model)
-    cached = int((reported.get("input_tokens_details") or {}).get("cached_tokens") or 0)
-    read, written_ = int(reported.get("input_tokens") or 0), int(reported.get("output_tokens") or 0)
-    return Usage(read - cached, cached, 0, written_, model, True)
+    details = object_in(reported, "input_tokens_details")
+    read, wrote = number_in(details, "cached_tokens"), number_in(details, "cache_write_tokens")
+    fresh = max(0, number_in(reported, "input_tokens") - read - wrote)
+    return Usage(fresh, read, wrote, number_in(reported, "output_tokens"), model, True)
 
 
-def _counted(reported: Any, usage: Usage) -> Any:
-    """The last leg's numbers, with the output of all: what the model has read last is what its context holds."""
+def _counted(reported: Any, output: int) -> Any:
     if not isinstance(reported, dict):
         return reported
-    read = int(reported.get("input_tokens") or 0)
-    return {**reported, "output_tokens": usage.output, "total_tokens": read + usage.output}
+    return {**reported, "output_tokens": output, "total_tokens": number_in(reported, "input_tokens") + output}
 
 
 REPLY = ResponsesReplies()

@@ -1,0 +1,252 @@
+"""Work on request bodies beside the event loop, within a time budget, and never at the cost of the request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from headroom.errors import HeadroomError
+from headroom.interfaces import Dialect, Store
+from headroom.model import BlockReport
+from headroom.options import Options
+from headroom.pipeline import Outcome
+from headroom.proxy.bodies import TooLarge, Undecodable, decoded
+from headroom.proxy.endpoints import Kind
+from headroom.wire.spans import Span, SpanError, elements, locate
+from headroom.wire.splice import Edit, splice
+
+_log = logging.getLogger("headroom.proxy")
+# Python runs one thread at a time: more would only take turns, and each would get less done in its time. So large
+# bodies wait for each other; small ones, which are done soon, pass them.
+_LARGE = 1 << 19
+_SWITCH_SECONDS = 0.001  # how long the event loop waits at most for a thread that computes
+_PATIENCE, _MIN_PATIENCE = 4, 1.0  # times the budget, or seconds, after which work that doesn't end is not waited for
+# Seconds in the queue after which nothing new is compressed, and after which work that hasn't begun is not waited for.
+_QUEUE, _LONGEST_QUEUE = 3.0, 10.0
+_MOST_STUCK = 4  # threads that don't come to an end, with which nothing more is tried
+
+T = TypeVar("T")
+
+
+class Aligned(Protocol):
+    """What an aligner says of a request; `cache_aligner.Aligned` is one."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def changed(self) -> bool: ...
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]: ...
+    @property
+    def offered(self) -> bool: ...
+    @property
+    def key(self) -> bytes: ...
+
+
+class Aligner(Protocol):
+    """What aligns requests; `cache_aligner.CacheAligner` is one."""
+
+    def align(
+        self,
+        body: bytes,
+        dialect: Dialect,
+        options: Options,
+        store: Store,
+        *,
+        offer: bool = True,
+        record: bool = True,
+        expired: Callable[[], bool] = ...,
+    ) -> Aligned: ...
+
+    def leave_alone(self, key: bytes) -> None: ...
+
+    def keep_exchange(self, key: bytes, exchange: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A request to be looked at: its body as it came, and what is wanted."""
+
+    body: bytes
+    encoding: str
+    kind: Kind
+    dialect: Dialect
+    options: Options
+    store: Store
+    offer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A request as it goes upstream: `body` is the very object that came where nothing changes.
+
+    `plain` is the body without a content encoding, as a follow-up request needs it.
+    """
+
+    body: bytes
+    plain: bytes
+    changed: bool = False
+    offered: bool = False
+    key: bytes = b""
+    reports: tuple[BlockReport, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+class Deadline:
+    """When the time for a request is up: at the end of its budget, or as soon as nobody waits for it any more."""
+
+    def __init__(self, budget: float) -> None:
+        self._budget = budget
+        self._arrived = time.monotonic()
+        self._started: float | None = None
+        self._over = False
+
+    def start(self) -> None:
+        """The budget runs from here; of who has waited long it is used up already."""
+        self._started = time.monotonic()
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+        self._over = True
+
+    def expired(self) -> bool:
+        """Whether to come to an end."""
+        started = self._arrived if self._started is None else self._started
+        return self._over or time.monotonic() >= min(started, self._arrived + _QUEUE) + self._budget
+
+    def patience(self) -> float:
+        """How many seconds it is still worth to wait."""
+        if self._started is None:
+            return self._arrived + _LONGEST_QUEUE - time.monotonic()
+        return self._started + max(_PATIENCE * self._budget, _MIN_PATIENCE) - time.monotonic()
+
+
+class Aligning:
+    """Runs an aligner in threads. Whatever goes wrong, the request goes on as it came."""
+
+    def __init__(self, aligner: Aligner, limit: int) -> None:
+        self.aligner = aligner
+        self.limit = limit
+        self._lanes = {large: ThreadPoolExecutor(1, "headroom") for large in (False, True)}
+        self._stuck = 0
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
+
+    async def done(self, work: Work, budget: float) -> Done:
+        """The request as it should go upstream. Raises TooLarge."""
+        if self._stuck >= _MOST_STUCK:
+            return Done(work.body, work.body, reasons=("too_slow",))
+        deadline, large = Deadline(budget), len(work.body) > _LARGE
+        running = asyncio.get_running_loop().run_in_executor(self._lanes[large], self._do, work, deadline)
+        try:
+            while not running.done() and (seconds := deadline.patience()) > 0:
+                await asyncio.wait((running,), timeout=min(seconds, _MIN_PATIENCE))
+        finally:  # also where the client has gone: the thread then soon has time for others
+            deadline.end()
+        if running.cancelled():  # its lane was given up before its turn came
+            return await self.done(work, budget)
+        if running.done():
+            return running.result()
+        _log.warning("a request was not ready in time and goes on as it came")
+        self._give_up(running, large, work.kind)
+        return Done(work.body, work.body, reasons=("too_slow",))
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Anything else that would keep the event loop waiting."""
+        return await asyncio.get_running_loop().run_in_executor(self._lanes[True], function, *arguments)
+
+    async def leave_alone(self, done: Done) -> None:
+        """From this request on the conversation goes as it comes, because this one did in the end."""
+        await self.run(self.aligner.leave_alone, done.key)
+
+    def _give_up(self, running: asyncio.Future[Done], large: bool, kind: Kind) -> None:
+        """Leaves a thread that doesn't come to an end to itself; who waits behind it gets another."""
+        self._stuck += 1
+        running.add_done_callback(partial(self._came_too_late, kind))
+        stuck, self._lanes[large] = self._lanes[large], ThreadPoolExecutor(1, "headroom")
+        stuck.shutdown(wait=False, cancel_futures=True)
+
+    def _came_too_late(self, kind: Kind, running: asyncio.Future[Done]) -> None:
+        """The request went on as it came: what follows must not change it either, or the provider's cache is lost."""
+        self._stuck -= 1
+        if running.cancelled() or running.exception() is not None or kind is not Kind.TURN:
+            return
+        if (done := running.result()).changed and done.key:
+            self._lanes[True].submit(self.aligner.leave_alone, done.key)
+
+    def close(self) -> None:
+        """Gives the threads back."""
+        for lane in self._lanes.values():
+            lane.shutdown(wait=False, cancel_futures=True)
+
+    def _do(self, work: Work, deadline: Deadline) -> Done:
+        deadline.start()
+        try:
+            plain = decoded(work.body, work.encoding, self.limit)
+            return self._batch(work, plain, deadline) if work.kind is Kind.BATCH else self._one(work, plain, deadline)
+        except TooLarge:
+            raise
+        except Undecodable as error:
+            _log.info("a request passes unread: %s", error)
+            reason = "undecodable"
+        except HeadroomError as error:
+            _log.info("a request passes unread: %s", error)
+            reason = "unreadable"
+        except Exception:  # P7: whatever it is, it is no reason to keep the request
+            _log.exception("a request passes unread")
+            reason = "failed"
+        return Done(work.body, work.body, reasons=(reason,))
+
+    def _one(self, work: Work, plain: bytes, deadline: Deadline) -> Done:
+        """A body that holds one conversation, which Gemini wraps for counting."""
+        span = _wrapped(plain) if work.kind is Kind.ASIDE and work.dialect.name == "gemini" else None
+        inner = plain if span is None else plain[span.start : span.end]
+        aligned = self.aligner.align(
+            inner,
+            work.dialect,
+            work.options,
+            work.store,
+            offer=work.offer,
+            record=work.kind is Kind.TURN,
+            expired=deadline.expired,
+        )
+        if not aligned.changed:
+            return Done(work.body, plain, key=aligned.key, reports=_reports(aligned.outcomes))
+        body = aligned.body if span is None else splice(plain, [Edit(span, aligned.body)])
+        return Done(body, body, True, aligned.offered, aligned.key, _reports(aligned.outcomes))
+
+    def _batch(self, work: Work, plain: bytes, deadline: Deadline) -> Done:
+        """A body of many requests; nobody is there to answer calls for what was left out of them."""
+        edits: list[Edit] = []
+        outcomes: list[Outcome] = []
+        for item in elements(plain, locate(plain, ("requests",))):
+            span = locate(plain, ("params",), item)
+            one = plain[span.start : span.end]
+            aligned = self.aligner.align(
+                one, work.dialect, work.options, work.store, offer=False, record=False, expired=deadline.expired
+            )
+            outcomes += aligned.outcomes
+            if aligned.changed:
+                edits.append(Edit(span, aligned.body))
+        if not edits:
+            return Done(work.body, plain, reports=_reports(outcomes))
+        body = splice(plain, edits)
+        return Done(body, body, True, reports=_reports(outcomes))
+
+
+def _wrapped(plain: bytes) -> Span | None:
+    try:
+        return locate(plain, ("generateContentRequest",))
+    except SpanError:
+        return None
+
+
+def _reports(outcomes: Sequence[Outcome]) -> tuple[BlockReport, ...]:
+    """Of the texts that were looked at; the others' tokens would have to be counted for it."""
+    return tuple(outcome.report for outcome in outcomes if outcome.tokens is not None)

@@ -1,0 +1,325 @@
+"""A request's way: read, aligned, sent on, its reply relayed. What goes wrong here leaves it as the client sent it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import aiohttp
+from aiohttp import web
+
+from headroom.interfaces import ReplyFormat
+from headroom.model import Level
+from headroom.options import Options
+from headroom.proxy.aligning import Done, Work
+from headroom.proxy.answering import Books, Reply, answered, asking
+from headroom.proxy.bodies import TooLarge, read_body
+from headroom.proxy.endpoints import Kind, Route
+from headroom.proxy.engine import Shared
+from headroom.proxy.errors import error_reply
+from headroom.proxy.headers import Headers, sealed, to_client, to_upstream
+from headroom.proxy.observe import Record
+from headroom.proxy.relay import (
+    READABLE,
+    BrokenOff,
+    Observer,
+    Relayed,
+    Seen,
+    Unwatched,
+    Watcher,
+    break_off,
+    is_event_stream,
+    relay,
+)
+from headroom.proxy.retrieval import Retrieval
+from headroom.proxy.settings import Settings, is_project
+from headroom.proxy.upstreams import Unreachable
+
+_log = logging.getLogger("headroom.proxy")
+# What a provider answers to a request that it can't make sense of, which may be our doing.
+_REFUSED_AS_CHANGED = frozenset((400, 413, 422))
+_CLIENT_GONE = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a client's `x-headroom-*` headers ask for; codes of those that say nothing known."""
+
+    level: Level | None
+    project: str
+    bypass: bool = False
+    report: bool = False
+    ignored: tuple[str, ...] = ()
+
+
+def control_of(headers: Mapping[str, str], route: Route, settings: Settings) -> Control:
+    """What is wanted for this request: by its headers, its path, the settings, in this order."""
+    level, ignored = settings.level, []
+    wanted = headers.get("x-headroom-level")
+    if wanted is not None:
+        try:
+            level = None if wanted.strip().lower() == "none" else Level(wanted.strip().lower())
+        except ValueError:
+            ignored.append("level_unknown")
+    project = headers.get("x-headroom-project") or route.project or settings.project
+    bypass = _is_true(headers.get("x-headroom-bypass"))
+    if not is_project(project):  # nobody's originals: better kept nowhere than with somebody else's
+        ignored.append("project_unknown")
+        bypass = True
+    return Control(level, project, bypass, _is_true(headers.get("x-headroom-report")), tuple(ignored))
+
+
+def _is_true(value: str | None) -> bool:
+    return value is not None and value.strip().lower() in ("true", "1", "yes")
+
+
+@dataclass(slots=True)
+class _Timing:
+    """When a request had arrived, was ready to go on, and when its reply began."""
+
+    arrived: float
+    ready: float = 0.0
+    answered: float = 0.0
+
+    def ms(self, until: float) -> float:
+        return max(0.0, (until - self.arrived) * 1e3) if until else 0.0
+
+
+class Forwarder:
+    """Forwards requests to upstreams."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    async def forward(self, request: web.Request, route: Route) -> web.StreamResponse:
+        """The reply to a request, relayed to its client already."""
+        control = control_of(request.headers, route, self._shared.settings)
+        untouched = control.bypass or control.level is None or route.endpoint.kind is Kind.RELAY
+        return await _Journey(self._shared, request, route, control).run(untouched or sealed(request.raw_headers))
+
+
+class _Journey:
+    """One request on its way."""
+
+    def __init__(self, shared: Shared, request: web.Request, route: Route, control: Control) -> None:
+        self._shared, self._engine = shared, shared.engine
+        self._request, self._route, self._control = request, route, control
+        self._seen = Seen()
+        self._timing = _Timing(time.perf_counter())
+        self._reasons = list(control.ignored)
+        self._done = Done(b"", b"")
+        self._bytes_in = 0
+        self._status = _CLIENT_GONE
+
+    async def run(self, untouched: bool) -> web.StreamResponse:
+        """All of it, with an entry in the ledger however it ends."""
+        try:
+            return await (self._untouched() if untouched else self._aligned())
+        except (asyncio.CancelledError, ConnectionError):
+            self._reasons.append("client_gone")
+            raise
+        finally:
+            self._book()
+
+    async def _untouched(self) -> web.StreamResponse:
+        """Nothing is looked at: both ways as it comes."""
+        request = self._request
+        if self._control.bypass and not self._control.ignored:
+            self._reasons.append("bypassed")
+        headers = to_upstream(request.raw_headers, None)
+        body: AsyncIterator[bytes] | None = request.content.iter_any() if request.body_exists else None
+        self._timing.ready = self._timing.arrived
+        try:
+            reply = await self._shared.connections.send(
+                self._route.upstream, request.method, self._route.url, headers, body
+            )
+        except Unreachable as error:
+            return self._unreachable(error)
+        return await self._relayed(reply)
+
+    async def _aligned(self) -> web.StreamResponse:
+        """Read, aligned, sent on; sent again as it came where the provider refuses what we made of it."""
+        try:
+            body = await read_body(self._request, self._shared.settings.max_body)
+            self._bytes_in = len(body)
+            self._timing.arrived = time.perf_counter()
+            self._done = await self._ready(body)
+        except TooLarge:
+            return self._own_error(413, f"the body has more than {self._shared.settings.max_body} bytes")
+        self._reasons += self._done.reasons
+        self._timing.ready = time.perf_counter()
+        try:
+            reply = await self._send(self._done.body)
+            if self._done.changed and reply.status in _REFUSED_AS_CHANGED:
+                reply = await self._as_it_came(reply, body)
+        except Unreachable as error:
+            return self._unreachable(error)
+        return await self._relayed(reply)
+
+    async def _ready(self, body: bytes) -> Done:
+        """The request as it goes upstream. Raises TooLarge."""
+        try:
+            return await self._shared.aligning.done(self._work(body), self._shared.settings.budget_ms / 1e3)
+        except TooLarge:
+            raise
+        except Exception:
+            _log.exception("a request passes unread")
+            return Done(body, body, reasons=("failed",))
+
+    def _work(self, body: bytes) -> Work:
+        endpoint, control, engine = self._route.endpoint, self._control, self._engine
+        unanswerable = ":streamGenerateContent" in self._route.url and "alt=sse" not in self._route.url
+        offer = self._shared.settings.retrieve and endpoint.dialect in engine.replies and not unanswerable
+        return Work(
+            body,
+            self._request.headers.get("Content-Encoding", ""),
+            endpoint.kind,
+            engine.dialects[endpoint.dialect],
+            Options.of(level=control.level),
+            engine.store_of(control.project),
+            offer,
+        )
+
+    async def _send(self, body: bytes, *, plain: bool | None = None) -> aiohttp.ClientResponse:
+        """Sends a body with the client's headers; `plain` says that it has no content encoding any more."""
+        plain = self._done.changed if plain is None else plain
+        headers = to_upstream(self._request.raw_headers, len(body), plain=plain)
+        return await self._shared.connections.send(
+            self._route.upstream, self._request.method, self._route.url, headers, body
+        )
+
+    async def _as_it_came(self, reply: aiohttp.ClientResponse, body: bytes) -> aiohttp.ClientResponse:
+        """The reply to the client's own bytes, after one that may be about what we made of them."""
+        _log.warning(
+            "%s refused a changed request (%d): sent again as it came", self._route.upstream.host, reply.status
+        )
+        reply.close()
+        self._reasons.append("retried_as_it_came")
+        changed, self._done = self._done, replace(self._done, body=body, changed=False, offered=False, reports=())
+        again = await self._send(body, plain=False)
+        if again.status < 300 and self._route.endpoint.kind is Kind.TURN:
+            await self._shared.aligning.leave_alone(changed)
+        return again
+
+    async def _relayed(self, reply: aiohttp.ClientResponse) -> web.StreamResponse:
+        """The reply on its way to the client, to its end."""
+        self._status = reply.status
+        format = self._engine.replies.get(self._route.endpoint.dialect)
+        chunks: AsyncIterator[bytes] = reply.content.iter_any()
+        watcher: Watcher = Unwatched()
+        answers = self._done.offered and format is not None and _may_call(reply, self._route)
+        try:
+            if answers and format is not None:
+                retrieval = self._retrieval(format)
+                watcher = Books(retrieval, self._seen)
+                if not is_event_stream(reply):
+                    return await self._answered(retrieval, watcher, reply)
+                chunks = retrieval.streamed(self._done.plain, Reply(reply).chunks())
+            elif format is not None and self._is_watched(reply):
+                watcher = Observer(reply, format, self._seen)
+            return await self._streamed(
+                Relayed(reply.status, reply.reason, self._headers(reply, answers)), chunks, watcher
+            )
+        finally:
+            if not reply.content.at_eof():
+                reply.close()
+
+    async def _streamed(self, client: Relayed, chunks: AsyncIterator[bytes], watcher: Watcher) -> web.StreamResponse:
+        """Chunk by chunk; where the upstream fails, so does the client's connection."""
+        try:
+            await client.prepare(self._request)
+            self._timing.answered = time.perf_counter()
+            await relay(chunks, client, watcher)
+            await client.write_eof()
+        except ConnectionError:
+            raise
+        except BrokenOff as error:
+            self._reasons.append("upstream_broke_off")
+            _log.warning("%s broke its reply off: %s", self._route.upstream.host, error)
+            break_off(self._request)
+        except Exception:
+            self._reasons.append("failed")
+            _log.exception("a reply could not be relayed to its end")
+            break_off(self._request)
+        return client
+
+    async def _answered(
+        self, retrieval: Retrieval, books: Watcher, reply: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        """A reply in one piece, with the model's calls for originals answered before."""
+        try:
+            self._status, body = await answered(retrieval, self._done.plain, reply)
+        except (aiohttp.ClientError, OSError, Unreachable) as error:
+            known = error if isinstance(error, Unreachable) else Unreachable(self._route.upstream, error)
+            return self._unreachable(known)
+        finally:
+            books.end()
+        reason = reply.reason if self._status == reply.status else None
+        client = Relayed(self._status, reason, [*self._headers(reply, True), ("Content-Length", str(len(body)))])
+        await client.prepare(self._request)
+        self._timing.answered = time.perf_counter()
+        await client.write_eof(body)
+        return client
+
+    def _retrieval(self, format: ReplyFormat) -> Retrieval:
+        keep = partial(self._shared.aligning.aligner.keep_exchange, self._done.key)
+        store = self._engine.store_of(self._control.project)
+        return Retrieval(format, store, asking(partial(self._send, plain=True)), keep)
+
+    def _is_watched(self, reply: aiohttp.ClientResponse) -> bool:
+        return reply.status < 300 and self._route.endpoint.kind is Kind.TURN and not self._control.bypass
+
+    def _headers(self, reply: aiohttp.ClientResponse, resized: bool) -> Headers:
+        headers = to_client(reply.raw_headers, resized=resized)
+        if self._control.report:
+            reports = self._done.reports
+            headers.append(("x-headroom-tokens-before", str(sum(r.tokens_before for r in reports))))
+            headers.append(("x-headroom-tokens-after", str(sum(r.tokens_after for r in reports))))
+        return headers
+
+    def _unreachable(self, error: Unreachable) -> web.StreamResponse:
+        _log.warning("%s", error)
+        self._reasons.append("upstream_unreachable")
+        return self._own_error(504 if error.timed_out else 502, str(error))
+
+    def _own_error(self, status: int, message: str) -> web.StreamResponse:
+        self._timing.answered = time.perf_counter()
+        self._status = status
+        return error_reply(self._route.endpoint.provider, status, message)
+
+    def _book(self) -> None:
+        """Tells the ledger; a ledger that fails is no reason to fail."""
+        endpoint, done, timing = self._route.endpoint, self._done, self._timing
+        record = Record(
+            at=time.time(),
+            endpoint=endpoint.name,
+            dialect=endpoint.dialect,
+            upstream=self._route.upstream.name,
+            project=self._control.project,
+            agent=self._request.headers.get("User-Agent", "")[:100],
+            status=self._status,
+            bytes_in=self._bytes_in,
+            bytes_forwarded=len(done.body),
+            ms_added=timing.ms(timing.ready),
+            ms_first_byte=timing.ms(timing.answered),
+            reports=() if endpoint.kind is Kind.ASIDE else done.reports,  # its turn counts them
+            usage=self._seen.usage,
+            retrievals=self._seen.retrievals,
+            reasons=tuple(self._reasons),
+        )
+        try:
+            self._engine.ledger.add(record)
+        except Exception:
+            _log.exception("the ledger did not take a record")
+
+
+def _may_call(reply: aiohttp.ClientResponse, route: Route) -> bool:
+    """Whether a reply is one that a model's call can be read from; Gemini's streams of JSON arrays are not."""
+    if reply.status != 200 or reply.headers.get("Content-Encoding", "identity").lower() not in READABLE:
+        return False
+    in_pieces = ":streamGenerateContent" in route.url
+    return is_event_stream(reply) or (reply.content_type == "application/json" and not in_pieces)
