@@ -142,8 +142,8 @@ class CacheAligner:
             for position, forms in fresh.items():
                 edits += self._forms(request, position, forms)
             if record:
-                offered_before = offered if last is None else last.offered
-                self._pin(request, fresh, Turn(offered_before), _nearest(request, turns, exchanged))
+                turn = Turn(offered if last is None else last.offered)
+                self._pin(request, fresh, turn, _nearest(turns, exchanged))
         return Aligned(splice(body, edits), bool(edits), outcomes, offered, request.keys[-1])
 
     def leave_alone(self, key: bytes) -> None:
@@ -293,7 +293,7 @@ class CacheAligner:
             self._standing.put(key, conversation, weight)
 
     def _pin(self, request: _Request, fresh: Mapping[int, tuple[Form, ...]], turn: Turn, before: int | None) -> None:
-        """Pins the messages that have forms and the last one, each like `turn`; `before` is the nearest that has any."""
+        """Pins the messages that have forms and the last one, each like `turn`; `before` is the nearest with any."""
         rows = []
         for position in sorted({*fresh, len(request.keys) - 1}):
             forms = fresh.get(position, ())
@@ -311,14 +311,13 @@ def _is_young(request: _Request) -> bool:
 
     Clients that begin with a tool's result, of a call that they made up or kept from before, count as beginning too.
     """
+    if request.adopted:
+        return False
     speakers = [request.from_model(i) for i in range(len(request.messages))]
-    return (
-        not request.adopted
-        and sum(now and not before for before, now in zip([False, *speakers], speakers, strict=False)) <= 1
-    )
+    return sum(now and not before for before, now in zip([False, *speakers], speakers, strict=False)) <= 1
 
 
-def _nearest(request: _Request, turns: Mapping[int, Turn], exchanged: Sequence[int]) -> int | None:
+def _nearest(turns: Mapping[int, Turn], exchanged: Sequence[int]) -> int | None:
     """The nearest message sent before that has forms or is followed by a hidden exchange."""
     mattering = [position for position, turn in turns.items() if turn.forms or position in exchanged]
     if mattering or not turns:

@@ -24,6 +24,9 @@ FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
 _LOSSY_SHARE = 0.9
 # These recognise how a text is printed, not what it is.
 _GENERIC = frozenset(("numbered", "noise"))
+# Their signs are of structure that nothing else has, but for what searches print of it.
+_DECISIVE = frozenset(("diff", "git_history", "html", "log", "smart_crusher"))
+_ASKED_FIRST = _DECISIVE | _GENERIC | {"search"}
 # Their forms of a long text are long; at `aggressive` those are cut once more.
 _CAPPED = frozenset(("html", "listing", "prose", "records"))
 # What an editing agent may have to quote (R20), and up to what size: data in large files is looked at, not edited.
@@ -95,10 +98,16 @@ def _beats(one: Choice, other: Choice) -> bool:
 
 
 def sniff_all(text: str, context: Context) -> list[tuple[float, Compressor]]:
-    """Every compressor that recognises the text, the surest first (alphabetical among equals)."""
+    """Every compressor that recognises the text, the surest first (alphabetical among equals).
+
+    Where one that decides is certain, those are not asked whose forms never compete with its.
+    """
     seen = sample(text)
-    scored = ((compressor.sniff(seen, context), compressor) for compressor in compressors().values())
-    return sorted((pair for pair in scored if pair[0] >= _SURE), key=lambda pair: -pair[0])
+    scored = {name: one.sniff(seen, context) for name, one in compressors().items() if name in _ASKED_FIRST}
+    if not any(scored.get(name, 0.0) >= _CERTAIN for name in _DECISIVE):
+        scored |= {name: one.sniff(seen, context) for name, one in compressors().items() if name not in _ASKED_FIRST}
+    found = sorted((-score, name) for name, score in scored.items() if score >= _SURE)
+    return [(-score, compressors()[name]) for score, name in found]
 
 
 def compete(text: str, context: Context, tokens: int) -> Choice:

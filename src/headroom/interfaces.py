@@ -157,12 +157,15 @@ class Store(Protocol):
 class Pins(Protocol):
     """What is kept of forwarded requests, under the keys of conversation prefixes.
 
-    The first row of a key stays unless it is put `over`. Raises StoreError where the backend fails.
+    The first row of a key stays unless it is put `over`: `put_many` gives the rows that were there before. Those under
+    the keys in `used` count as new again. Raises StoreError where the backend fails.
     """
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]: ...
 
-    def put_many(self, rows: Sequence[tuple[bytes, bytes]], over: bool = False) -> None: ...
+    def put_many(
+        self, rows: Sequence[tuple[bytes, bytes]], over: bool = False, used: Sequence[bytes] = ()
+    ) -> dict[bytes, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)

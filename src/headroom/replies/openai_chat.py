@@ -3,7 +3,8 @@
 Shape: https://platform.openai.com/docs/api-reference/chat-streaming
 
 Of several replies in a turn the client reads one `usage`: the prompt of the last one, which is what the conversation
-has grown to, and the completion tokens of all. Of a reply with several choices (`n`) nothing is held back.
+has grown to, and the completion tokens of all. Of a reply with several choices (`n`) nothing is held back; calls of
+the old kind (`function_call`) pass as anything else that is not known here.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class _Leg:
     finish: str = ""
     done: bool = False
     failed: bool = False
-    passing: bool = False  # of several choices, or with a call of the old kind: nothing of it is ours
+    passing: bool = False  # of several choices: nothing of it is ours
     tail: list[Event] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
 
@@ -116,10 +117,10 @@ class OpenAIChatStream:
         if not isinstance(data.get("choices"), list):
             return [event]
         usage = _usage(data)
-        leg.usage = usage if usage.reported else leg.usage if leg.usage.reported else usage
+        leg.usage = usage if usage.reported or not leg.usage.reported else leg.usage
         self._same = self._same or {key: data[key] for key in ("id", "created", "model") if key in data}
         choices = objects_in(data, "choices")
-        if self._tool is None or leg.passing or _is_not_ours(choices):
+        if self._tool is None or leg.passing or any(number_in(choice, "index") for choice in choices):
             return self._passed(event)
         return self._chunk(event, data, choices[0] if choices else {})
 
@@ -146,9 +147,7 @@ class OpenAIChatStream:
 
         if any(shown.values()):
             return [made(shown, None), *self._now_or_at_the_end(made({}, finish))] if finish else [made(shown, None)]
-        if finish or isinstance(data.get("usage"), dict):
-            return self._now_or_at_the_end(made(shown, finish))
-        return []
+        return self._now_or_at_the_end(made(shown, finish)) if finish else []
 
     def _now_or_at_the_end(self, event: Event) -> list[Event]:
         """How a leg ends that has asked us is not shown before it is known that no further one follows."""
@@ -219,8 +218,7 @@ class OpenAIChatReplies:
         message = {"role": "assistant", "content": None}
         message.update({key: said[key] for key in _REPEATED if said.get(key) is not None})
         calls = objects_in(said, _CALLS)
-        passing = len(choices) > 1 or bool(said.get("function_call"))
-        held = [i for i, call in enumerate(calls) if not passing and _name(call) == tool]
+        held = [i for i, call in enumerate(calls) if len(choices) == 1 and _name(call) == tool]
         complete = choices[0].get("finish_reason") not in _CUT_OFF
         return _leg_of(message, held, len(calls) > len(held), complete), _usage(reply)
 
@@ -359,11 +357,6 @@ def _moved(details: Sequence[Mapping[str, Any]], by: int) -> list[dict[str, Any]
 
 def _is_one_of(call: Mapping[str, Any], held: Sequence[HeldCall]) -> bool:
     return any(one.id == str(call.get("id")) and one.name == _name(call) for one in held)
-
-
-def _is_not_ours(choices: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether there are several choices, or a call of the old kind, which only clients answer."""
-    return any(number_in(one, "index") or object_in(one, "delta").get("function_call") for one in choices)
 
 
 def _stopped(choice: dict[str, Any]) -> dict[str, Any]:
