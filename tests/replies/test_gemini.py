@@ -193,9 +193,9 @@ def test_the_clients_own_calls_come_first_and_ours_is_answered_in_the_next_reque
 
 
 def test_later_requests_repeat_what_the_client_did_not_see() -> None:
-    signed = {"text": "", "thoughtSignature": "c2lnbmVk"}
+    signed, ended = ({"text": said, "thoughtSignature": "c2lnbmVk" + said} for said in ("look.", ""))
     turn = Turn(
-        message(THOUGHT, text("I look."), signed, call("f1", "ORIGINAL")),
+        message(THOUGHT, text("I "), signed, ended, call("f1", "ORIGINAL")),
         message({**THOUGHT, "text": "Ah."}, text("And?"), OWN, call("f2", "ORIGINAL"), id="r2"),
     )
     stream = turn.streamed()
@@ -266,7 +266,16 @@ def test_a_last_reply_without_a_word_leaves_no_content() -> None:
 
 
 @pytest.mark.parametrize(
-    "own", [model(text("Summary.")), model(OWN), model(), user(text("I look.")), {"role": "model"}]
+    "own",
+    [
+        model(text("Summary.")),
+        model(text("Summary."), text("I look.Done.")),
+        model(OWN, text("I look.Done.")),
+        model(OWN),
+        model(),
+        user(text("I look.")),
+        {"role": "model"},
+    ],
 )
 def test_a_history_that_does_not_fit_is_left_alone(own: dict[str, Any]) -> None:
     turn = Turn(message(text("I look."), call("f1", "ORIGINAL")), message(text("Done.")))
@@ -274,7 +283,8 @@ def test_a_history_that_does_not_fit_is_left_alone(own: dict[str, Any]) -> None:
     assert turn.replayed(own) == [turn.question, own]
     mixed = Turn(message(call("f1", "ORIGINAL"), OWN))
     mixed.streamed()
-    assert mixed.replayed(model(OWN)) == [turn.question, model(OWN)]
+    for other in ([model(OWN)], [model(), user(RESULT)]):
+        assert mixed.replayed(*other) == [turn.question, *other]
     assert mixed.replayed(model(OWN), {"role": "user", "parts": "?"})[1] == model(OWN)
 
 
@@ -333,7 +343,8 @@ def test_of_several_candidates_nothing_is_held_back() -> None:
     assert turn.streamed(both) == both
     assert turn.whole() == turn.replies[0]
     second = {**message(call("f1", "x")), "candidates": reply["candidates"][1:]}
-    apart = written("", json.dumps(message(text("First.")))) + written("", json.dumps(second))
+    third = chunk(message(call("f2", "x")), [call("f2", "x")], False)
+    apart = b"".join(written("", json.dumps(one)) for one in (message(text("First.")), second, third))
     assert turn.streamed(apart) == apart
     assert turn.kept == []
 
@@ -343,6 +354,8 @@ def test_a_stream_as_one_array_is_only_looked_on() -> None:
     body = json.dumps(parts).encode()
     leg, spent = REPLY.whole(body, RETRIEVE_TOOL)
     assert leg.held == ()
+    tools = {**message(), "usageMetadata": {**usage(110, 5), "toolUsePromptTokenCount": 30}}
+    assert REPLY.whole(json.dumps(tools).encode(), None)[1].input == 40
     assert (spent.input, spent.cache_read, spent.output, spent.model) == (10, 100, 11, "gemini-x")
     assert REPLY.merged([body], [leg], spent) is body
 

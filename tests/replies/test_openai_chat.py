@@ -255,10 +255,10 @@ def test_a_last_reply_that_only_calls_the_clients_tools() -> None:
 
 
 def test_a_call_that_the_client_left_out_is_still_answered() -> None:
-    turn = Turn(message(text("Both."), call("call_1", "ORIGINAL"), OWN))
+    turn = Turn(message(call("call_1", "ORIGINAL"), OWN))
     turn.streamed()
-    for own in ({}, {"tool_calls": None}):
-        sent = turn.replayed({"role": "assistant", "content": "Both.", **own})
+    for own in ({"content": "Both."}, {"tool_calls": None}, {"content": ""}):
+        sent = turn.replayed({"role": "assistant", **own})
         assert [made["id"] for made in sent[1]["tool_calls"]] == ["call_1"]
         assert sent[2]["tool_call_id"] == "call_1"
 
@@ -372,14 +372,21 @@ def test_of_several_choices_nothing_is_held_back() -> None:
     assert turn.kept == []
 
 
+def test_a_further_choice_that_comes_late_ends_the_turn() -> None:
+    turn = Turn(message(text("One."), call("call_1", "ORIGINAL")))
+    stream = events(turn.replies[0])
+    done = stream.index(b"data: [DONE]")
+    late = written("", json.dumps(chunk(turn.replies[0], {"content": "Two."})).replace('"index": 0', '"index": 1'))
+    out = turn.streamed(stream[:done] + late + stream[done:])
+    assert b'"tool_calls"' in out[: out.index(late)]  # as the reason to finish
+    assert out.endswith(late + b"data: [DONE]\n\n")
+    assert turn.provider.requests == []
+
+
 def test_calls_of_the_old_kind_pass() -> None:
     turn = Turn(message(text("Old.")))
     old = events(turn.replies[0]).replace(b'{"content": "Ol"}', b'{"function_call": {"name": "headroom_retrieve"}}')
     assert turn.streamed(old) == old
-    reply = message(call("call_1", "ORIGINAL"))
-    reply["choices"][0]["message"]["function_call"] = {"name": "shell", "arguments": "{}"}
-    both = Turn(reply)
-    assert both.whole() == both.replies[0]
 
 
 def test_a_model_that_asks_forever_is_told_to_go_on() -> None:
@@ -401,8 +408,8 @@ def test_usage_wherever_a_provider_says_it(where: str) -> None:
     }
     last = {**chunk(message(), {}, "stop"), where: figures if where == "usage" else {"usage": figures}}
     stream = REPLY.stream(None)
-    (event,) = EventReader().feed(written("", json.dumps(last)))
-    assert stream.feed(event) == [event]
+    for event in EventReader().feed(written("", json.dumps(last)) + piece_of({})):
+        assert stream.feed(event) == [event]
     stream.end_leg()
     usage = stream.usage
     assert (usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reported) == (10, 60, 30, 7, True)
