@@ -12,7 +12,7 @@ from typing import Any
 
 from headroom.interfaces import HeldCall, Leg
 from headroom.model import Usage
-from headroom.wire.json_events import json_object, number_in, object_in, with_object
+from headroom.wire.json_events import grow, grown, json_object, number_in, object_in, with_object
 from headroom.wire.spans import Span, SpanError, decoded, elements, locate, members
 from headroom.wire.splice import Edit, appended, splice
 from headroom.wire.sse import Event
@@ -21,6 +21,7 @@ _THINKING = ("thinking", "redacted_thinking")
 _CALL = "tool_use"
 # What each kind of delta adds to which member of its part.
 _GROWS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
+_GROWING = frozenset(_GROWS.values())
 
 
 @dataclass(slots=True)
@@ -28,7 +29,7 @@ class _Leg:
     """One upstream reply as far as it has come."""
 
     parts: dict[int, dict[str, Any]] = field(default_factory=dict)
-    arguments: dict[int, str] = field(default_factory=dict)  # the JSON text of calls, as it grows
+    arguments: dict[int, list[str]] = field(default_factory=dict)  # the JSON text of calls, in pieces
     held: list[int] = field(default_factory=list)
     tail: list[Event] = field(default_factory=list)
     complete: bool = False
@@ -36,8 +37,10 @@ class _Leg:
 
     def message(self) -> list[dict[str, Any]]:
         """The content as a request repeats it: in order, without the empty texts that requests may not have."""
-        for index, text in self.arguments.items():
-            self.parts[index]["input"] = _parsed(text)
+        for index, pieces in self.arguments.items():
+            self.parts[index]["input"] = _parsed("".join(pieces))
+        for index, part in self.parts.items():
+            self.parts[index] = grown(part)
         parts = [self.parts[index] for index in sorted(self.parts)]
         return [part for part in parts if part.get("type") != "text" or part.get("text")]
 
@@ -75,7 +78,8 @@ class AnthropicStream:
         leg = self._leg
         if data["type"] == "content_block_start":
             part = object_in(data, "content_block")
-            leg.parts[index] = dict(part)
+            leg.parts[index] = {}
+            grow(leg.parts[index], part, _GROWING)
             if part.get("type") == _CALL and self._tool is not None and part.get("name") == self._tool:
                 leg.held.append(index)
         elif data["type"] == "content_block_delta":
@@ -89,12 +93,12 @@ class AnthropicStream:
         kind = str(delta.get("type"))
         part = self._leg.parts.setdefault(index, {})
         if kind == "input_json_delta":
-            self._leg.arguments[index] = self._leg.arguments.get(index, "") + str(delta.get("partial_json", ""))
+            self._leg.arguments.setdefault(index, []).append(str(delta.get("partial_json", "")))
         elif kind == "citations_delta":
             part["citations"] = [*(part.get("citations") or ()), delta.get("citation")]
         elif kind in _GROWS:
             key = _GROWS[kind]
-            part[key] = str(part.get(key) or "") + str(delta.get(key) or "")
+            grow(part, {key: delta.get(key)}, _GROWING)
 
     def _end(self, event: Event, data: dict[str, Any], kind: str) -> list[Event]:
         leg = self._leg
