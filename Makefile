@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test test-agents check bench docs clean
 
 $(BIN)/headroom: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -20,6 +20,17 @@ demo: $(BIN)/headroom        ## the main job on real output of this machine, off
 test: $(VENV)/.dev           ## the whole test suite
 	$(BIN)/python -m pytest
 
+.agents/.installed: tests/agents/package.json tests/agents/aider.txt
+	mkdir -p .agents
+	cp tests/agents/package.json .agents/
+	npm install --prefix .agents --no-audit --no-fund --loglevel error
+	$(PYTHON) -m venv .agents/aider
+	.agents/aider/bin/pip install -q --disable-pip-version-check -r tests/agents/aider.txt
+	@touch $@
+
+test-agents: $(VENV)/.dev .agents/.installed ## real agents through the real proxy; installs them first (npm, 1.8 GB)
+	$(BIN)/python -m pytest -s tests/agents
+
 check: $(VENV)/.dev          ## types and style
 	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/ruff format --check src tests benchmarks docs
@@ -33,4 +44,4 @@ docs: $(VENV)/.dev           ## renews generated parts of the documents, runs ev
 	$(BIN)/python -m pytest tests/test_docs.py
 
 clean:
-	rm -rf $(VENV) .venv-* bench-out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-* .agents bench-out .pytest_cache .mypy_cache .ruff_cache

@@ -22,7 +22,8 @@ class Verbatim(str):
 NUMBERS = ["1e400", "-1e400", "-0", "-0.0", "1.10", "1E+2", "18446744073709551616", "-9223372036854775809", "7", "0.1"]
 ODD_TEXTS = [
     "", " ", "\x00", "\r\n", "\ud83d", "\udc00\ud83d", "😀", 'say "\\/"', "</script>", "\u2028", "\x1b[31mred\x1b[0m",
-    "ä", "漢字", "cache_control", "headroom_retrieve", "[… 3 lines (1–3) …]", '[headroom: original kept, id="abcdefgh"]',
+    "ä", "漢字", "cache_control", "headroom_retrieve", "[… 3 lines (1–3) …]",
+    '[headroom: original kept, id="abcdefgh"]',
 ]  # fmt: skip
 KEYS = ["x", "", "ü", "content", "id", "text", "type", "vendor_extension", "\ud800", "annotations", "cache"]
 
@@ -148,10 +149,8 @@ def _responses_turn(r: Random, id: str, texts: Sequence[str]) -> list[Any]:
     for n, text in enumerate(texts):
         call = f"{id}_{n}"
         arguments = json.dumps({"command": f"kubectl logs {id}"})
-        calls.append({"type": "reasoning", "id": f"rs_{call}", "summary": [], "encrypted_content": "gAAAAABm"})
-        calls.append(
-            with_more(r, {"type": "function_call", "call_id": call, "name": "shell", "arguments": arguments})
-        )
+        calls.append({"type": "reasoning", "id": f"rs_{call}", "summary": [], "encrypted_content": call})
+        calls.append(with_more(r, {"type": "function_call", "call_id": call, "name": "shell", "arguments": arguments}))
         output = _parts(r, text, "input_text")
         results.append(with_more(r, {"type": "function_call_output", "call_id": call, "output": output}))
     if r.random() < 0.5:
@@ -250,7 +249,7 @@ class Client:
 
 def _with_breakpoint(message: Any) -> None:
     content = message.get("content") if isinstance(message, dict) else None
-    if isinstance(content, str):
+    if type(content) is str:
         content = message["content"] = [{"type": "text", "text": content}]
     if isinstance(content, list) and content and isinstance(content[-1], dict):
         content[-1]["cache_control"] = {"type": "ephemeral"}
@@ -261,7 +260,7 @@ def _respell(r: Random, api: Api, messages: list[Any]) -> None:
     kind = "input_text" if api.member == "input" else "text"
     for message in messages if api.member != "contents" else ():
         content = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(content, (str, list)) or message.get("role") not in ("user", "system") or r.random() < 0.5:
+        if type(content) not in (str, list) or message.get("role") not in ("user", "system") or r.random() < 0.5:
             continue
         if isinstance(content, str):
             message["content"] = [{"type": kind, "text": content}]

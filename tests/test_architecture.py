@@ -13,7 +13,7 @@ MODULES = sorted(SRC.rglob("*.py"))
 
 # From the bottom up. A module may import from its own layer only where the layer is not one of plug-ins.
 LAYERS = (
-    ("errors", "model"),
+    ("errors", "model", "recent"),
     ("interfaces", "marker", "tokens", "wire"),
     ("options", "hints", "text", "plugins"),
     ("formats",),
@@ -23,7 +23,6 @@ LAYERS = (
     ("conversation",),
     ("references",),
     ("pipeline",),
-    ("recent",),
     ("prefixes",),
     ("cache_aligner",),
     ("api",),

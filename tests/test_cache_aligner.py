@@ -221,6 +221,14 @@ def test_who_has_no_tools_or_the_tool_already_is_offered_nothing() -> None:
         assert proxy.aligner.align(raw, proxy.dialect, OPTIONS, proxy.store).body is raw
 
 
+def test_a_request_without_tools_decides_nothing_for_those_with_them() -> None:
+    proxy, alone = Proxy(), Proxy()
+    first, *others = anthropic(2)
+    proxy.send({key: value for key, value in first.items() if key != "tools"})  # what is this about, in three words?
+    for body in (first, *others):
+        assert proxy.send(body).body == alone.send(body).body
+
+
 def test_who_has_the_tool_already_gets_markers() -> None:
     proxy = Proxy()
     for body in anthropic(1):
@@ -293,7 +301,7 @@ def test_who_goes_on_from_a_reply_gets_what_the_whole_conversation_gets(restarti
         assert settled(aligned.body, proxy.dialect) == expected[-len(short["input"]) :]
         assert aligned.offered
         assert proxy.send(short).body == aligned.body
-        proxy.aligner.keep_reply(aligned.key, proxy.dialect, f"resp_{number}", said)
+        proxy.aligner.keep_reply(aligned.key, proxy.dialect, f"resp_{number}", f"resp_{number}", said)
         if restarting:
             proxy.restart()
     # The connection is lost: the next request has everything again.
@@ -309,9 +317,33 @@ def test_the_call_that_a_result_answers_is_known_from_the_reply() -> None:
     first = next(openai_responses(0))
     key = proxy.send(first).key
     for id, said in (("resp_0", [read]), ("resp_1", [])):
-        proxy.aligner.keep_reply(key, proxy.dialect, id, said)
+        proxy.aligner.keep_reply(key, proxy.dialect, id, id, said)
         sent = proxy.send({**first, "previous_response_id": id, "input": [result]})
         assert (json.loads(sent.body)["input"][0]["output"] == log(7)) is bool(said)
+
+
+def test_a_conversation_that_was_warmed_up_begins_with_nothing_new() -> None:
+    proxy = Proxy("openai_responses")
+    first = next(openai_responses(0))
+    tools = []
+    for number, body in enumerate(({**first, "generate": False}, {**first, "input": []}, first)):
+        aligned = proxy.send({**body, **({"previous_response_id": f"resp_{number - 1}"} if number else {})})
+        proxy.aligner.keep_reply(aligned.key, proxy.dialect, f"resp_{number}", f"resp_{number}", [])
+        assert aligned.offered
+        tools.append(json.loads(aligned.body)["tools"])
+    assert tools[0] == tools[1] == tools[2]
+
+
+def test_the_provider_is_told_its_own_name_of_the_reply() -> None:
+    proxy = Proxy("openai_responses")
+    (first, said), (second, _) = list(by_id(1))
+    key = proxy.send(first).key
+    proxy.aligner.keep_reply(key, proxy.dialect, "resp_0", "resp_7", said)
+    assert json.loads(proxy.send(second).body)["previous_response_id"] == "resp_7"
+    raw = json.dumps(second).encode()
+    assert proxy.aligner.renamed(raw, proxy.dialect) == raw.replace(b"resp_0", b"resp_7")
+    proxy.aligner.leave_alone(proxy.send(second).key)
+    assert proxy.send(second).body == raw.replace(b"resp_0", b"resp_7")
 
 
 def test_who_goes_on_from_something_that_did_not_pass_here_is_offered_nothing() -> None:
@@ -319,7 +351,7 @@ def test_who_goes_on_from_something_that_did_not_pass_here_is_offered_nothing() 
     for earlier in ({"previous_response_id": "resp_9"}, {"conversation": "conv_1"}, {"conversation": {"id": "conv_1"}}):
         aligned = proxy.send({**next(openai_responses(0)), **earlier})
         assert not aligned.offered
-        proxy.aligner.keep_reply(aligned.key, proxy.dialect, "resp_10", [])
+        proxy.aligner.keep_reply(aligned.key, proxy.dialect, "resp_10", "resp_10", [])
         assert not proxy.send({**next(openai_responses(0)), "previous_response_id": "resp_10"}).offered
     assert proxy.send({**next(openai_responses(0)), "previous_response_id": None}).offered
 
@@ -335,7 +367,7 @@ def test_the_answer_that_the_provider_waits_for_goes_with_the_next_request() -> 
     assert exchange is not None
     for _ in range(2):
         proxy.aligner.keep_exchange(key, exchange)
-        proxy.aligner.keep_reply(key, proxy.dialect, leg.id, leg.shown)
+        proxy.aligner.keep_reply(key, proxy.dialect, leg.id, leg.id, leg.shown)
         sent = json.loads(proxy.send(second).body)["input"]
         assert [item["call_id"] for item in sent] == ["held", "c0"]
         proxy.restart()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 import stat
@@ -25,6 +26,10 @@ from headroom.ccr.default import default_store
 from headroom.cli.main import Commands, group
 from headroom.model import Reason
 from headroom.options import Options
+from headroom.proxy.engine import BUDGETS_FILE, PINS_FILE
+from headroom.proxy.guard import TOKEN_FILE
+from headroom.proxy.observe import Counters
+from headroom.tokens import exact_counter
 from tests.test_api import OUTPUT, anthropic, reply
 
 ROOT = Path(__file__).parent.parent
@@ -120,6 +125,19 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert (document.parent / link).exists(), link
 
 
+def anchors(document: Path) -> set[str]:
+    """What headings of a document are called in links."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", document.read_text("utf-8")), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_document
+def test_links_lead_to_headings(document: Path) -> None:
+    text = FENCE.sub("", document.read_text("utf-8"))
+    for file, anchor in re.findall(r"\]\((?!https?:|/)([^)#]*)#([^)]+)\)", text):
+        assert anchor in anchors(document.parent / file if file else document), anchor
+
+
 @each_document
 def test_files_that_are_named_exist(document: Path) -> None:
     text = FENCE.sub("", GENERATED.sub("", document.read_text("utf-8")))
@@ -179,6 +197,29 @@ def test_every_part_has_its_place_in_the_documents() -> None:
         assert f"## headroom {name}" in commands
 
 
+def test_what_the_offered_tool_costs_is_so() -> None:
+    count = exact_counter()
+    assert count is not None
+    costs = [count(json.dumps(headroom.retrieval_tool(name), separators=(",", ":"))) for name in plugins.dialects()]
+    limits = (ROOT / "docs" / "limitations.md").read_text("utf-8")
+    assert f"costs {min(costs)} to {max(costs)} tokens" in limits
+
+
+def test_every_code_of_a_request_is_documented() -> None:
+    sources = "".join(file.read_text("utf-8") for file in (ROOT / "src" / "headroom" / "proxy").glob("*.py"))
+    given = r"""(?:reasons=\(|reason = |reasons\.append\(|ignored\.append\()"(\w+)\""""
+    codes = set(re.findall(given, sources))
+    assert len(codes) > 10
+    text = (ROOT / "docs" / "proxy.md").read_text("utf-8")
+    assert not {code for code in codes if f"`{code}`" not in text}
+
+
+def test_every_figure_of_the_statistics_is_documented() -> None:
+    text = (ROOT / "docs" / "proxy.md").read_text("utf-8")
+    for name in {*Counters().summary()} - {"uptime_s", "figures", "bytes_in", "bytes_forwarded"}:
+        assert f"`{name}`" in text, name
+
+
 def test_every_environment_variable_is_documented_and_read() -> None:
     pattern = r"HEADROOM_[A-Z_]+[A-Z]"
     read = {name for file in (ROOT / "src").rglob("*.py") for name in re.findall(pattern, file.read_text("utf-8"))}
@@ -197,6 +238,12 @@ def test_the_file_table_is_true(home: Path) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         suffix = file.name.removeprefix("ccr.sqlite3")
         assert f"`{suffix}`" in text or f"$HEADROOM_HOME/{file.name}" in text
+
+
+def test_the_files_of_the_proxy_are_in_the_table() -> None:
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    for name in (PINS_FILE, BUDGETS_FILE, TOKEN_FILE):
+        assert f"| `$HEADROOM_HOME/{name}` |" in text
 
 
 # --- the recipes of CONTRIBUTING.md --------------------------------------------------------------------------------

@@ -7,29 +7,28 @@ messages stays as it is: the provider may have it cached.
 
 from __future__ import annotations
 
-import logging
+import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from headroom.ccr.retrieval_tool import definition
 from headroom.conversation import Conversation
-from headroom.errors import StoreError
 from headroom.interfaces import Dialect, Pins, Store
 from headroom.marker import RETRIEVE_TOOL
 from headroom.model import Block, Expired, Level, Reason, never
 from headroom.options import Options
 from headroom.pipeline import Outcome, compress_blocks
 from headroom.plugins import replies
-from headroom.prefixes import Form, Prefixes, Reply, Turn
+from headroom.prefixes import Form, Message, Prefixes, Reply, Turn
 from headroom.recent import Recent
 from headroom.wire.spans import Span, decoded, elements, locate, members
 from headroom.wire.splice import Edit, appended, literal, splice
 
-_log = logging.getLogger("headroom")
 _MOST_CHARS = 16_000_000  # of the conversations that are held ready to be continued
 _TOOL = RETRIEVE_TOOL.encode()
 _EARLIER = ("previous_response_id", "conversation")  # members that name what a request goes on from
@@ -58,7 +57,7 @@ class Aligned:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A body taken apart: where its members and messages stand, and the key of each prefix of the conversation.
+    """A body taken apart: where its members and messages stand, what is known of these, the key of each prefix.
 
     It may go on from a reply whose messages are not repeated: they have the positions below 0, `origin` is what they
     replied to. `adopted` says that it goes on from something that did not pass here.
@@ -68,6 +67,7 @@ class _Request:
     dialect: Dialect
     top: Mapping[str, Span]
     messages: Sequence[Span]
+    known: Sequence[Message]
     keys: Sequence[bytes]
     origin: Reply | None = None
     adopted: bool = False
@@ -75,6 +75,10 @@ class _Request:
     @property
     def first(self) -> int:
         return -len(self.origin.said) if self.origin else 0
+
+    def key(self, position: int) -> bytes:
+        """The key of the prefix that ends with a message."""
+        return self.origin.key if position < 0 and self.origin else self.keys[position]
 
     def message(self, position: int) -> Any:
         if position < 0 and self.origin:
@@ -121,65 +125,91 @@ class CacheAligner:
         """
         request = self._taken_apart(body, dialect)
         if not request.keys:
-            return Aligned(body, False, (), False, b"")
+            return self._with_nothing_new(request)
+        edits = _renaming(request)
         known = self._prefixes.known(request.keys)
         turns = self._turns(request, known)
         last = turns.get(known - 1 if known else request.first - 1)
         if last is not None and last.plain:
-            self._pin(request, {}, last, None)
-            return Aligned(body, False, (), False, request.keys[-1])
-        offer = last.offered if last is not None else offer and _is_young(request)
-        edits = self._offer(request) if offer else []
-        offered = bool(edits)
+            if record and known < len(request.keys):
+                self._pin(request, {}, last, turns, ())
+            return Aligned(splice(body, edits), bool(edits), (), False, request.keys[-1])
+        wanted = last.offered if last is not None else None
+        tool = None if wanted is False else self._offer(request)
+        if wanted is None and tool is not None:  # the first request with tools decides for all that follow
+            wanted = bool(tool) and offer and (last is not None or _is_young(request))
+        offered = bool(wanted and tool)
+        edits += tool if wanted and tool else []
         for position, turn in turns.items():
             edits += self._forms(request, position, turn.forms) if position >= 0 else []
-        exchanged = self._exchanges(request, [*turns], edits) if offer else []
+        exchanged = self._exchanges(request, [*turns], edits) if wanted else []
         outcomes: tuple[Outcome, ...] = ()
         if known < len(request.keys):
             level = options.level if offered or _TOOL in request.tools() else Level.LOSSLESS
             options = replace(options, level=level)
             outcomes, fresh = self._compressed(request, known, turns, options, store, expired, record)
-            for position, forms in fresh.items():
-                edits += self._forms(request, position, forms)
-            if record:
-                turn = Turn(offered if last is None else last.offered)
-                self._pin(request, fresh, turn, _nearest(turns, exchanged))
+            for position, turn in fresh.items():
+                edits += self._forms(request, position, turn.forms)
+            if record and not self._pin(request, fresh, Turn(wanted), turns, exchanged):
+                self._take_standing(request.keys[-1])  # somebody else was first with the same: what they sent holds
+                return self.align(body, dialect, options, store, offer=offer)
         return Aligned(splice(body, edits), bool(edits), outcomes, offered, request.keys[-1])
+
+    def _with_nothing_new(self, request: _Request) -> Aligned:
+        """A request without messages: it can't be read, or adds none to the reply that it goes on from."""
+        turn = self._prefixes.turn(request.origin.key) if request.origin else None
+        if request.origin is None or turn is None:
+            return Aligned(request.body, False, (), False, b"")
+        tool = self._offer(request) if turn.offered and not turn.plain else None
+        edits = [*_renaming(request), *(tool or ())]
+        key = self._prefixes.after(request.origin, request.dialect)
+        return Aligned(splice(request.body, edits), bool(edits), (), bool(tool), key)
 
     def leave_alone(self, key: bytes) -> None:
         """From the request with this key on the conversation goes as it comes: the provider refused it changed."""
-        try:
-            self._prefixes.pin([(key, Turn(plain=True))], over=True)
-        except StoreError as error:
-            _log.warning("could not be kept on disk that a conversation is left alone: %s", error)
+        self._prefixes.leave_alone(key)
+
+    def let_pass(self, body: bytes, dialect: Dialect) -> None:
+        """This request went as it came, and what continues it does too, whatever an `align` still at work makes of it.
+
+        Raises what `align` raises for a body that it can't read.
+        """
+        request = self._taken_apart(body, dialect)
+        if request.keys:
+            self._prefixes.leave_alone(request.keys[-1])
 
     def keep_exchange(self, key: bytes, exchange: bytes) -> None:
         """Keeps what the client never saw of the reply to the request with this key. Raises StoreError."""
         self._prefixes.keep_exchange(key, exchange)
 
-    def keep_reply(self, key: bytes, dialect: Dialect, id: str, said: Sequence[Any]) -> None:
-        """Keeps what the client was shown of the reply to the request with this key, which has this id.
+    def keep_reply(self, key: bytes, dialect: Dialect, id: str, last: str, said: Sequence[Any]) -> None:
+        """Keeps what the client was shown of the reply to the request with this key, which it knows by this `id`.
 
-        Requests that name it go on from there. Raises StoreError.
+        Requests that name it go on from there, at the provider from the reply with the id `last`. Raises StoreError.
         """
         if key:
-            self._prefixes.keep_reply(dialect, id, Reply(key, tuple(said)))
+            self._prefixes.keep_reply(dialect, id, Reply(key, last, tuple(said)))
+
+    def renamed(self, body: bytes, dialect: Dialect) -> bytes:
+        """A request as it came, but for the name of the reply that it goes on from, which has to be the provider's."""
+        return splice(body, _renaming(self._taken_apart(body, dialect)))
 
     def _taken_apart(self, body: bytes, dialect: Dialect) -> _Request:
         top = {member.key: member.span for member in members(body)}
         span = top.get(dialect.conversation)
         if span is None or body[span.start : span.start + 1] != b"[":
-            return _Request(body, dialect, top, (), ())
+            return _Request(body, dialect, top, (), (), ())
         messages = elements(body, span)
-        earlier = [decoded(body, top[name]) for name in _EARLIER if name in top]
+        earlier = [decoded(body, top[name]) if name in top else None for name in _EARLIER]
         named = next((one for one in earlier if one is not None), None)
-        origin = self._prefixes.reply(dialect, named) if isinstance(named, str) else None
+        origin = self._prefixes.reply(dialect, earlier[0]) if isinstance(earlier[0], str) else None
         if origin is not None:
             start = self._prefixes.after(origin, dialect)
         else:
             start = self._prefixes.root(dialect, b"" if named is None else repr(named).encode())
-        keys = self._prefixes.keys(body, messages, dialect, start)
-        return _Request(body, dialect, top, messages, keys, origin, named is not None and origin is None)
+        known = [self._prefixes.message(body, message, dialect) for message in messages]
+        keys = self._prefixes.keys(known, start)
+        return _Request(body, dialect, top, messages, known, keys, origin, named is not None and origin is None)
 
     def _turns(self, request: _Request, known: int) -> dict[int, Turn]:
         """The turns that matter, by position: of the first `known` messages, and of the one before all of them."""
@@ -187,34 +217,39 @@ class CacheAligner:
         turn = self._prefixes.turn(request.origin.key) if request.origin else None
         return turns if turn is None else {**turns, request.first - 1: turn}
 
-    def _offer(self, request: _Request) -> list[Edit]:
-        """The definition of `headroom_retrieve` among the client's tools; nothing where it has none."""
-        span = request.top.get("tools")
-        if span is None or _TOOL in request.tools():
+    def _offer(self, request: _Request) -> list[Edit] | None:
+        """The definition of `headroom_retrieve` among the client's tools, if it isn't; None where it has no tools."""
+        if _TOOL in request.tools():
             return []
+        span = request.top.get("tools")
+        if span is None:
+            return None
         place = request.dialect.offer(decoded(request.body, span), definition(request.dialect))
         if place is None:
-            return []
+            return None
         path, element = place
         return [appended(request.body, locate(request.body, path, span), msgspec.json.encode(element))]
 
     def _forms(self, request: _Request, position: int, forms: Sequence[Form]) -> list[Edit]:
-        places = self._prefixes.places(
-            request.body, request.messages[position], request.dialect, [form.path for form in forms]
-        )
+        paths = [form.path for form in forms]
+        places = request.known[position].places(request.body, request.messages[position], paths)
         return [Edit(span, form.literal) for span, form in zip(places, forms, strict=True)]
 
     def _exchanges(self, request: _Request, positions: Sequence[int], edits: list[Edit]) -> list[int]:
         """Adds the edits that put hidden exchanges back after these messages; says after which there is one."""
         reply = replies().get(request.dialect.name)
-        found = []
+        found: list[int] = []
+        if reply is None:
+            return found
+        newest = max(positions, default=0)
         for position in positions:
-            key = request.origin.key if position < 0 and request.origin else request.keys[position]
-            following = request.messages[max(0, position + 1) :]
-            exchange = self._prefixes.exchange(key)
-            if exchange is not None and reply is not None and following:
+            following = max(0, position + 1)
+            if following == len(request.messages):
+                continue
+            exchange = self._prefixes.exchange(request.key(position), settled=position < newest)
+            if exchange is not None:
                 found.append(position)
-                edits += reply.replay(request.body, following, exchange)
+                edits += reply.replay(request.body, request.messages[following:], exchange)
         return found
 
     def _compressed(
@@ -226,26 +261,25 @@ class CacheAligner:
         store: Store,
         expired: Expired,
         record: bool,
-    ) -> tuple[tuple[Outcome, ...], dict[int, tuple[Form, ...]]]:
+    ) -> tuple[tuple[Outcome, ...], dict[int, Turn]]:
         """What becomes of the texts of the messages after the `known` ones: outcomes, and forms by message."""
         conversation = self._conversation(request, known, turns, record)
         edge = self._edge(request, known)
-        blocks = list(self._blocks(request, known))
-        sent = [block for block in blocks if _position(block) < edge]
-        for block in sent:
-            conversation.add(block, block.text)
-        new = [block for block in blocks if _position(block) >= edge]
-        outcomes = compress_blocks(new, options, store, conversation, expired)
+        outcomes: list[Outcome] = []
+        fresh: dict[int, Turn] = {}
+        for position, texts in groupby(self._blocks(request, known), _position):
+            told = frozenset(conversation.told)
+            if position < edge:
+                outcomes += _as_they_are([*texts], conversation)
+                continue
+            done = compress_blocks([*texts], options, store, conversation, expired)
+            forms = tuple(Form(one.block.path[1:], literal(one.text)) for one in done if one.changed)
+            if forms:
+                fresh[position] = Turn(forms=forms, told=tuple(sorted(conversation.told - told)))
+            outcomes += done
         if record and not any(outcome.reason is Reason.STORE_FAILED for outcome in outcomes):
             self._keep_standing(request.keys[-1], conversation, len(request.body))
-        fresh: dict[int, tuple[Form, ...]] = {}
-        for outcome in outcomes:
-            if outcome.changed:
-                position, *path = outcome.block.path
-                form = Form(tuple(path), literal(outcome.text))
-                fresh[int(position)] = (*fresh.get(int(position), ()), form)
-        earlier = [Outcome(block, block.text, Reason.ALREADY_SENT) for block in sent]
-        return (*earlier, *outcomes), fresh
+        return tuple(outcomes), fresh
 
     def _edge(self, request: _Request, known: int) -> int:
         """From which message on texts may change: those that the provider can't have seen as they came.
@@ -272,38 +306,47 @@ class CacheAligner:
         """The conversation after its `known` messages: the standing one, or made again from what was sent."""
         key = request.keys[known - 1] if known else request.origin.key if request.origin else b""
         if key and take:
-            with self._lock:
-                standing = self._standing.pop(key)
+            standing = self._take_standing(key)
             if standing is not None:
                 for block in request.blocks(request.first, 0) if not known else ():
                     standing.add(block, block.text)
                 return standing
-        again = Conversation()
+        again = Conversation(told={source for turn in turns.values() for source in turn.told})
         shown = {
-            (position, *form.path): msgspec.json.decode(form.literal)
-            for position, turn in turns.items()
-            for form in turn.forms
+            (position, *form.path): json.loads(form.literal) for position, turn in turns.items() for form in turn.forms
         }
         for block in request.blocks(request.first, known):
             again.add(block, shown.get(block.path, block.text))
         return again
 
+    def _take_standing(self, key: bytes) -> Conversation | None:
+        with self._lock:
+            return self._standing.pop(key)
+
     def _keep_standing(self, key: bytes, conversation: Conversation, weight: int) -> None:
         with self._lock:
             self._standing.put(key, conversation, weight)
 
-    def _pin(self, request: _Request, fresh: Mapping[int, tuple[Form, ...]], turn: Turn, before: int | None) -> None:
-        """Pins the messages that have forms and the last one, each like `turn`; `before` is the nearest with any."""
+    def _pin(
+        self,
+        request: _Request,
+        fresh: Mapping[int, Turn],
+        turn: Turn,
+        turns: Mapping[int, Turn],
+        exchanged: Sequence[int],
+    ) -> bool:
+        """Pins the messages that have forms and the last one, each like `turn`, behind the `turns` sent before.
+
+        False where others have sent the same in another form.
+        """
+        before = None if turn.plain else _nearest(turns, exchanged)
         rows = []
         for position in sorted({*fresh, len(request.keys) - 1}):
-            forms = fresh.get(position, ())
             back = 0 if before is None else position - before
-            rows.append((request.keys[position], Turn(turn.offered, back, forms, turn.plain)))
-            before = position if forms else before
-        try:
-            self._prefixes.pin(rows)
-        except StoreError as error:
-            _log.warning("what was sent could not be pinned on disk: %s", error)
+            one = fresh.get(position, Turn())
+            rows.append((request.keys[position], Turn(turn.offered, back, one.forms, turn.plain, one.told)))
+            before = position if one.forms else before
+        return self._prefixes.pin(rows, [request.key(position) for position in turns])
 
 
 def _is_young(request: _Request) -> bool:
@@ -317,6 +360,14 @@ def _is_young(request: _Request) -> bool:
     return sum(now and not before for before, now in zip([False, *speakers], speakers, strict=False)) <= 1
 
 
+def _renaming(request: _Request) -> list[Edit]:
+    """The edit that names the reply that a request goes on from as the provider does."""
+    if request.origin is None:
+        return []
+    span, name = request.top[_EARLIER[0]], literal(request.origin.id)
+    return [Edit(span, name)] if request.body[span.start : span.end] != name else []
+
+
 def _nearest(turns: Mapping[int, Turn], exchanged: Sequence[int]) -> int | None:
     """The nearest message sent before that has forms or is followed by a hidden exchange."""
     mattering = [position for position, turn in turns.items() if turn.forms or position in exchanged]
@@ -324,6 +375,14 @@ def _nearest(turns: Mapping[int, Turn], exchanged: Sequence[int]) -> int | None:
         return max(mattering, default=None)
     position = min(turns)
     return position - turns[position].back if turns[position].back else None
+
+
+def _as_they_are(texts: Sequence[Block], conversation: Conversation) -> list[Outcome]:
+    """The outcomes of texts that the provider may have seen, which the conversation takes in."""
+    outcomes = [Outcome(block, block.text, Reason.ALREADY_SENT) for block in texts]
+    for outcome in outcomes:
+        conversation.add(outcome.block, outcome.text)
+    return outcomes
 
 
 def _position(block: Block) -> int:

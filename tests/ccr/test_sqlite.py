@@ -294,8 +294,8 @@ def test_a_newer_schema_is_refused(store: SQLiteStore) -> None:
         store.put("more")
 
 
-def test_another_process_that_keeps_the_file_locked(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headroom.ccr.database._BUSY_SECONDS", 0.05)
+def test_another_process_that_keeps_the_file_locked(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "ccr.sqlite3", patience=0.05)
     kept = store.put("kept")
     blocker = sqlite3.connect(store.path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")

@@ -121,5 +121,19 @@ async def test_stats_are_figures() -> None:
         assert stats["requests"] == 25
         assert stats["statuses"] == {"200": 25}
         assert len(stats["recent"]) == 20
-        assert "nothing was saved" in stats["warning"]
         assert stats["reasons"]["too_small"] >= 20
+
+
+async def test_no_saving_at_all_is_warned_of() -> None:
+    async with world() as w:
+        nothing_to_read = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hello"}]}).encode()
+        for i in range(19):
+            await w.post("/v1/messages", nothing_to_read)
+            await w.post("/v1/messages", anthropic_body(str(i)))
+        assert (await w.stats())["warnings"] == []
+        await w.post("/v1/messages", anthropic_body("the twentieth"))
+        stats = await w.stats()
+        assert stats["with_results"] == 20
+        assert "nothing was saved" in stats["warnings"][0]
+        await w.post("/v1/messages", anthropic_body())
+        assert (await w.stats())["warnings"] == []

@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -62,9 +62,11 @@ class Running:
 
 
 @asynccontextmanager
-async def command_running(*arguments: str, **environment: str) -> AsyncIterator[Running]:
+async def command_running(
+    *arguments: str, program: Sequence[str] = PROGRAM, **environment: str
+) -> AsyncIterator[Running]:
     process = await asyncio.create_subprocess_exec(
-        *PROGRAM,
+        *program,
         "--port",
         "0",
         *arguments,
@@ -290,17 +292,19 @@ def test_every_setting_has_a_flag_and_a_variable_that_have_an_effect(
         "host": ("127.0.0.2", "127.0.0.2"),
         "level": ("aggressive", Level.AGGRESSIVE),
         "retrieve": ("no", False),
+        "align": ("yes", True),
         "upstreams": ("a=http://b", (("a", "http://b"),)),
         "allow_hosts": ("Box", ("box",)),
         "ca_file": (str(file), str(file)),
         "project": ("mine", "mine"),
         "token": ("t", "t"),
     }
+    switches = {"retrieve": "--no-retrieve", "align": "--align"}
     for setting in fields(Settings):
         name = setting.name
         value, expected = samples.get(name) or _sample(name, setting.default)
         flag = setting.metadata["flag"]
-        by_flag = reread(["--no-retrieve"] if name == "retrieve" else [flag, value])
+        by_flag = reread([switches[name]] if name in switches else [flag, value])
         monkeypatch.setenv(setting.metadata["env"], value)
         by_variable = reread([])
         monkeypatch.delenv(setting.metadata["env"])

@@ -15,6 +15,7 @@ from headroom.wire.splice import splice
 from headroom.wire.sse import EventReader, written
 from tests.replies import scripted
 from tests.replies.scripted import ORIGINAL
+from tests.replies.test_sdks import upstream
 
 THINKING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA1"}
 OWN = {
@@ -100,7 +101,7 @@ def seen(stream: bytes) -> dict[str, Any]:
         assert (event.name, number) == (data["type"], data["sequence_number"])
         match data["type"].removeprefix("response."):
             case "created":
-                reply["begun"] += 1
+                reply = {"begun": reply["begun"] + 1, "id": data["response"]["id"]}
             case "output_item.added":
                 assert data["output_index"] == len(items)
                 items.append(data["item"])
@@ -110,6 +111,7 @@ def seen(stream: bytes) -> dict[str, Any]:
                 assert (data["output_index"], data["item_id"]) == (len(items) - 1, items[-1]["id"])
             case "completed" | "incomplete" | "failed":
                 assert data["response"]["output"] == items
+                assert data["response"]["id"] == reply["id"]
                 reply = {**reply, **data["response"]}
     return reply
 
@@ -134,7 +136,7 @@ def test_a_call_is_answered_and_the_reply_goes_on_as_one_response(piece: int) ->
     )
     reply = seen(turn.streamed())
     assert reply["output"] == [THINKING, text("I look."), text("It says second."), OWN]
-    assert (reply["id"], reply["status"], reply["begun"]) == ("resp_2", "completed", 1)
+    assert (reply["id"], reply["status"], reply["begun"]) == ("resp_1", "completed", 1)
     usage = reply["usage"]
     assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (120, 13, 133)
     total = turn.retrieval.usage
@@ -155,7 +157,7 @@ def test_several_calls_and_several_rounds() -> None:
     )
     reply = seen(turn.streamed())
     assert reply["output"] == [text("Once more."), text("Done.")]
-    assert (reply["id"], reply["usage"]["output_tokens"]) == ("resp_3", 15)
+    assert (reply["id"], reply["usage"]["output_tokens"]) == ("resp_1", 15)
     answers = [item["output"] for item in turn.asked()[3:]]
     assert ORIGINAL in answers[0]
     assert "Run the command again" in answers[1]
@@ -177,7 +179,7 @@ def test_not_streamed_it_is_one_response_too() -> None:
     )
     reply = turn.whole()
     assert reply["output"] == [text("I look."), text("Done.")]
-    assert (reply["id"], reply["usage"]["output_tokens"], reply["usage"]["total_tokens"]) == ("resp_2", 13, 133)
+    assert (reply["id"], reply["usage"]["output_tokens"], reply["usage"]["total_tokens"]) == ("resp_1", 13, 133)
 
 
 def test_the_clients_own_calls_come_first_and_ours_is_answered_in_the_next_request() -> None:
@@ -335,3 +337,21 @@ def test_arguments_that_are_no_object_become_empty_ones() -> None:
     turn = Turn(message({**call("call_1", "ORIGINAL"), "arguments": "{"}), message(text("Done.")))
     assert seen(turn.streamed())["output"] == [text("Done.")]
     assert turn.asked()[1]["arguments"] == "{}"
+
+
+def test_the_sdk_reads_one_response_of_several() -> None:
+    sdk = pytest.importorskip("openai")
+    turn = Turn(
+        message(THINKING, text("I look."), call("call_1", "ORIGINAL")),
+        message({**text("Second."), "id": "msg_2"}, call("call_2", "ORIGINAL"), OWN, id="resp_2"),
+    )
+    with upstream(turn.streamed()) as url:
+        client = sdk.OpenAI(api_key="x", base_url=url)
+        with client.responses.stream(model="gpt-x", input=[turn.question]) as got:
+            final = got.get_final_response()
+    output = [item.to_dict(exclude_unset=True) for item in final.output]
+    assert [item["type"] for item in output] == ["reasoning", "message", "message", "function_call"]
+    assert (final.id, final.output_text, final.usage.output_tokens) == ("resp_1", "I look.Second.", 10)
+    sent = turn.replayed(*output, RESULT)
+    assert sent[3:5] == turn.asked()[3:]
+    assert [item.get("call_id") for item in sent[5:]] == [None, "call_2", "call_9", "call_2", "call_9"]

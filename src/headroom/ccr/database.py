@@ -17,7 +17,7 @@ from pathlib import Path
 
 from headroom.errors import StoreError
 
-_BUSY_SECONDS = 10.0
+PATIENCE = 10.0  # seconds to wait for who else uses a file
 _LOG_BYTES = 8 << 20  # what a large write leaves of the write-ahead log
 _SCHEMA_ERRORS = ("no such table", "no such column", "malformed database schema")
 
@@ -26,13 +26,16 @@ class Database:
     """A lazily opened connection to `path`; every failure of the file comes out as a StoreError that names it.
 
     `schema` are the statements that make a new file, `version` the number it is marked with; a file with a higher
-    number is refused. The file gets mode 0600, a folder made for it 0700.
+    number is refused. The file gets mode 0600, a folder made for it 0700. Who else has it locked is waited for
+    `patience` seconds.
     """
 
-    def __init__(self, path: str | os.PathLike[str], schema: Sequence[str], version: int) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], schema: Sequence[str], version: int, patience: float = PATIENCE
+    ) -> None:
         self._db: sqlite3.Connection | None = None
         self.path = Path(path).absolute()
-        self._schema, self._version = schema, version
+        self._schema, self._version, self._patience = schema, version, patience
         self._file: tuple[int, int] | None = None
         self._lock = threading.Lock()
         with _all_lock:
@@ -84,7 +87,7 @@ class Database:
                 os.fchmod(handle, 0o600)
         finally:
             os.close(handle)
-        db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(self.path, timeout=self._patience, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)
         except BaseException:
@@ -97,7 +100,7 @@ class Database:
         if version == 0:
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            _patiently(lambda: db.execute("PRAGMA journal_mode = WAL").fetchone())
+            _patiently(lambda: db.execute("PRAGMA journal_mode = WAL").fetchone(), self._patience)
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         db.execute("PRAGMA secure_delete = ON")  # what is purged is gone from the file, not only from its index
@@ -137,11 +140,12 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 @contextmanager
 def without_waiting(db: sqlite3.Connection) -> Iterator[None]:
     """Inside, a lock that another process holds is an error at once."""
+    (patience,) = db.execute("PRAGMA busy_timeout").fetchone()
     db.execute("PRAGMA busy_timeout = 0")
     try:
         yield
     finally:
-        db.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+        db.execute(f"PRAGMA busy_timeout = {patience}")
 
 
 def shrink(db: sqlite3.Connection) -> None:
@@ -163,9 +167,9 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _patiently(step: Callable[[], object]) -> None:
+def _patiently(step: Callable[[], object], seconds: float) -> None:
     """Repeats a step while the file is locked: switching to WAL does not wait by itself."""
-    deadline = time.monotonic() + _BUSY_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             step()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from headroom.ccr.database import PATIENCE
 from headroom.ccr.memory import MemoryStore
 from headroom.ccr.sqlite import SQLiteStore
 from headroom.errors import InputError
@@ -24,19 +25,22 @@ def data_folder() -> Path:
     return user_data_path("headroom", appauthor=False)
 
 
-def default_store(project: str = "default") -> Store:
-    """The process's store for a project: on disk, or in memory where `HEADROOM_STORE=memory`. Raises InputError."""
+def default_store(project: str = "default", patience: float = PATIENCE) -> Store:
+    """The process's store for a project: on disk, or in memory where `HEADROOM_STORE=memory`. Raises InputError.
+
+    `patience` is how many seconds a locked file is waited for.
+    """
     kind = os.environ.get("HEADROOM_STORE") or "sqlite"
     if kind == "memory":
         return _in_memory(project)
     if kind == "sqlite":
-        return _on_disk(data_folder() / STORE_FILE, project)
+        return _on_disk(data_folder() / STORE_FILE, project, patience)
     raise InputError(f"HEADROOM_STORE must be sqlite or memory, not {kind!r}")
 
 
 @lru_cache(maxsize=64)  # each holds an open file; what falls out is closed once nobody uses it
-def _on_disk(path: Path, project: str) -> SQLiteStore:
-    return SQLiteStore(path, project)
+def _on_disk(path: Path, project: str, patience: float) -> SQLiteStore:
+    return SQLiteStore(path, project, patience=patience)
 
 
 @cache

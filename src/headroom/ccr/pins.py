@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from headroom.ccr.database import Database
+from headroom.ccr.database import PATIENCE, Database
 from headroom.recent import Recent
 
 SCHEMA = 1
 KEEP = 7 * 86_400.0
 _FRESH = 86_400.0  # a row that is younger is not worth to be written again
+_MOST_RENEWED = 10_000
 _HOUR = 3_600.0
 _MOST_KEYS = 900  # SQLite's limit on parameters of one statement was 999 for long
 _MOST_BYTES, _ROW = 32_000_000, 200  # in memory: of the rows, and what each adds
@@ -54,12 +55,15 @@ class MemoryPins:
 
 
 class SQLitePins:
-    """Pins in one SQLite file for all processes of a user. Raises StoreError."""
+    """Pins in one SQLite file for all processes of a user, waited for `patience` seconds. Raises StoreError."""
 
-    def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
-        self._database = Database(path, _SCHEMA_SQL, SCHEMA)
+    def __init__(
+        self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time, patience: float = PATIENCE
+    ) -> None:
+        self._database = Database(path, _SCHEMA_SQL, SCHEMA, patience)
         self._clock = clock
         self._swept = float("-inf")
+        self._renewed: Recent[bytes, float] = Recent(_MOST_RENEWED)  # by the last key in `used`: a conversation's first
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """The rows there are under these keys."""
@@ -75,10 +79,10 @@ class SQLitePins:
         """
         now = self._clock()
         with self._database.transaction() as db:
-            for some, marks in _portions(used):
-                db.execute(
-                    f"UPDATE pins SET written = ? WHERE key IN ({marks}) AND written < ?", (now, *some, now - _FRESH)
-                )
+            if used and now - (self._renewed.get(used[-1]) or 0.0) > _FRESH:
+                self._renewed.put(used[-1], now)
+                for some, marks in _portions(used):
+                    db.execute(f"UPDATE pins SET written = ? WHERE key IN ({marks})", (now, *some))
             if now - self._swept > _HOUR:
                 self._swept = now
                 db.execute("DELETE FROM pins WHERE written < ?", (now - KEEP,))

@@ -18,7 +18,7 @@ from typing import Any
 
 import zstandard
 
-from headroom.ccr.database import Database, shrink, transaction, without_waiting
+from headroom.ccr.database import PATIENCE, Database, shrink, transaction, without_waiting
 from headroom.ccr.ids import decoded, digest, encoded, id_of, is_id
 from headroom.errors import NotFound, StoreError
 from headroom.interfaces import Entry, Original
@@ -89,7 +89,8 @@ class SQLiteStore:
 
     The constructor touches nothing; file and folder come with the first call. An object may be shared between threads
     and used across `fork`; any number of processes may use the file. `cap` counts bytes as stored, over all projects.
-    `on_evict(originals, bytes)` is called when originals made room for others. Times are seconds.
+    `on_evict(originals, bytes)` is called when originals made room for others. Times are seconds;
+    `patience` is for who else has the file locked.
     """
 
     name = "sqlite"
@@ -104,9 +105,10 @@ class SQLiteStore:
         keep_at_most: float = KEEP_AT_MOST,
         on_evict: Callable[[int, int], None] | None = None,
         clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
     ) -> None:
         self.project = _storable(project)
-        self._database = Database(path, _SCHEMA_SQL, SCHEMA)
+        self._database = Database(path, _SCHEMA_SQL, SCHEMA, patience)
         self._cap, self._keep_at_least, self._keep_at_most = cap, keep_at_least, max(keep_at_most, keep_at_least)
         self._on_evict, self._clock = on_evict, clock
         self._swept = float("-inf")

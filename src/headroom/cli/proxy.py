@@ -24,6 +24,7 @@ _KINDS: dict[str, Any] = {
     "workers": click.IntRange(1, 256),
     "budget_ms": click.IntRange(0),
     "max_body": click.IntRange(1),
+    "daily_budget_tokens": click.IntRange(0),
     "connect_timeout": click.FloatRange(0),
     "read_timeout": click.FloatRange(0),
     "drain_timeout": click.FloatRange(0),

@@ -34,6 +34,7 @@ class Admin:
     def __init__(self, shared: Shared) -> None:
         self._settings, self._aligning = shared.settings, shared.aligning
         self._store_of, self._ledger = shared.engine.store_of, shared.engine.ledger
+        self._budgets = shared.engine.budgets
         self.draining = False
         self._answers: Mapping[str, Mapping[str, Answer]] = {
             "/livez": {"GET": self._live},
@@ -77,7 +78,9 @@ class Admin:
         return _json({"status": "ready", "version": headroom.__version__})
 
     async def _stats(self, request: web.Request) -> web.StreamResponse:
-        return _json({"version": headroom.__version__, **self._ledger.summary()})
+        most = self._settings.daily_budget_tokens
+        budget = {"budget": await self._budgets.report(most)} if most else {}
+        return _json({"version": headroom.__version__, **self._ledger.summary(), **budget})
 
     async def _compress(self, request: web.Request) -> web.StreamResponse:
         """What LLM gateways ask for: messages in, messages out, both in the same shape."""

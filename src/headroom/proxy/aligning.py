@@ -18,7 +18,9 @@ from headroom.model import BlockReport
 from headroom.options import Options
 from headroom.pipeline import Outcome
 from headroom.proxy.bodies import TooLarge, Undecodable, decoded
+from headroom.proxy.breakers import Break, Breakers
 from headroom.proxy.endpoints import Kind
+from headroom.proxy.tool_order import ToolOrder
 from headroom.wire.spans import Span, SpanError, elements, locate
 from headroom.wire.splice import Edit, splice
 
@@ -69,6 +71,10 @@ class Aligner(Protocol):
 
     def keep_exchange(self, key: bytes, exchange: bytes) -> None: ...
 
+    def keep_reply(self, key: bytes, dialect: Dialect, id: str, last: str, said: Sequence[Any]) -> None: ...
+
+    def renamed(self, body: bytes, dialect: Dialect) -> bytes: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -97,6 +103,11 @@ class Done:
     key: bytes = b""
     reports: tuple[BlockReport, ...] = ()
     reasons: tuple[str, ...] = ()
+    breaks: tuple[Break, ...] = ()
+
+
+class Abandoned(BaseException):
+    """Nobody wants what is being worked on. No Exception: those are outcomes on the way up, and would be pinned."""
 
 
 class Deadline:
@@ -106,7 +117,7 @@ class Deadline:
         self._budget = budget
         self._arrived = time.monotonic()
         self._started: float | None = None
-        self._over = False
+        self._over = self._abandoned = False
 
     def start(self) -> None:
         """The budget runs from here; of who has waited long it is used up already."""
@@ -116,8 +127,14 @@ class Deadline:
         """Nobody waits any more."""
         self._over = True
 
+    def abandon(self) -> None:
+        """Nothing of it will be forwarded: it must leave no trace."""
+        self._abandoned = True
+
     def expired(self) -> bool:
-        """Whether to come to an end."""
+        """Whether to come to an end. Raises Abandoned where even that is too much."""
+        if self._abandoned:
+            raise Abandoned
         started = self._arrived if self._started is None else self._started
         return self._over or time.monotonic() >= min(started, self._arrived + _QUEUE) + self._budget
 
@@ -129,11 +146,16 @@ class Deadline:
 
 
 class Aligning:
-    """Runs an aligner in threads. Whatever goes wrong, the request goes on as it came."""
+    """Runs an aligner in threads. Whatever goes wrong, the request goes on as it came.
+
+    `order` keeps tools in their order, where that is wanted.
+    """
 
     def __init__(self, aligner: Aligner, limit: int) -> None:
         self.aligner = aligner
         self.limit = limit
+        self.order: ToolOrder | None = None
+        self._breakers = Breakers()
         self._lanes = {large: ThreadPoolExecutor(1, "headroom") for large in (False, True)}
         self._stuck = 0
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
@@ -147,8 +169,11 @@ class Aligning:
         try:
             while not running.done() and (seconds := deadline.patience()) > 0:
                 await asyncio.wait((running,), timeout=min(seconds, _MIN_PATIENCE))
-        finally:  # also where the client has gone: the thread then soon has time for others
-            deadline.end()
+        except asyncio.CancelledError:  # the client has gone: the thread then soon has time for others
+            deadline.abandon()
+            running.cancel()
+            raise
+        deadline.end()
         if running.cancelled():  # its lane was given up before its turn came
             return await self.done(work, budget)
         if running.done():
@@ -192,6 +217,8 @@ class Aligning:
             return self._batch(work, plain, deadline) if work.kind is Kind.BATCH else self._one(work, plain, deadline)
         except TooLarge:
             raise
+        except Abandoned:
+            reason = "abandoned"
         except Undecodable as error:
             _log.info("a request passes unread: %s", error)
             reason = "undecodable"
@@ -216,10 +243,13 @@ class Aligning:
             record=work.kind is Kind.TURN,
             expired=deadline.expired,
         )
-        if not aligned.changed:
-            return Done(work.body, plain, key=aligned.key, reports=_reports(aligned.outcomes))
-        body = aligned.body if span is None else splice(plain, [Edit(span, aligned.body)])
-        return Done(body, body, True, aligned.offered, aligned.key, _reports(aligned.outcomes))
+        sent = self.order.restored(aligned.body, work.dialect) if self.order else aligned.body
+        breaks = self._breakers.found(sent, work.dialect) if work.kind is Kind.TURN else ()
+        reports = _reports(aligned.outcomes)
+        if sent is inner:
+            return Done(work.body, plain, key=aligned.key, reports=reports, breaks=breaks)
+        body = sent if span is None else splice(plain, [Edit(span, sent)])
+        return Done(body, body, True, aligned.offered, aligned.key, reports, breaks=breaks)
 
     def _batch(self, work: Work, plain: bytes, deadline: Deadline) -> Done:
         """A body of many requests; nobody is there to answer calls for what was left out of them."""

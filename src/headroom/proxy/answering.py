@@ -11,7 +11,7 @@ import aiohttp
 
 from headroom.proxy.relay import Plain, Seen
 from headroom.proxy.retrieval import Ask, Retrieval, RetrievalFailed
-from headroom.proxy.upstreams import Unreachable
+from headroom.proxy.upstreams import Unreachable, chunks
 
 _log = logging.getLogger("headroom.proxy")
 
@@ -28,7 +28,7 @@ class Reply:
     async def chunks(self) -> AsyncIterator[bytes]:
         """What comes, as it comes."""
         plain = Plain(self._reply.headers.get("Content-Encoding", ""))
-        async for chunk in self._reply.content.iter_any():
+        async for chunk in chunks(self._reply):
             if readable := plain.feed(chunk):
                 yield readable
 

@@ -7,21 +7,26 @@ import gc
 import logging
 import signal
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from aiohttp import web
 
 from headroom.proxy.admin import LIVENESS, Admin
 from headroom.proxy.aligning import Aligning
+from headroom.proxy.budgets import Booking
 from headroom.proxy.endpoints import Endpoints, Route
 from headroom.proxy.engine import Engine, Shared
 from headroom.proxy.errors import error_reply
-from headroom.proxy.forward import Forwarder
+from headroom.proxy.forward import Forwarder, control_of
 from headroom.proxy.guard import Guard, Refused
+from headroom.proxy.observe import Record
 from headroom.proxy.relay import Relayed
 from headroom.proxy.settings import Settings
 from headroom.proxy.upstreams import Connections
+from headroom.proxy.websocket import bridge
 
 _log = logging.getLogger("headroom.proxy")
 _MOST_HEADER_BYTES = 1 << 16
@@ -35,6 +40,7 @@ class Proxy:
     def __init__(self, settings: Settings, engine: Engine, own_token: str) -> None:
         self._engine, self._own_token = engine, own_token
         self._open: list[Connections] = []
+        self._leaving = asyncio.Event()
         self._aligning = Aligning(engine.aligner, settings.max_body)
         self.use(settings)
 
@@ -45,7 +51,12 @@ class Proxy:
         connections = Connections(settings, self._endpoints.upstreams)
         self._open.append(connections)
         self._aligning.limit = settings.max_body
-        self._shared = Shared(settings, self._engine, self._aligning, connections)
+        self._aligning.order = self._engine.tool_order if settings.align else None
+        self._most = settings.daily_budget_tokens
+        engine = self._engine
+        if self._most:
+            engine = replace(engine, ledger=Booking(engine.ledger, engine.budgets))
+        self._shared = Shared(settings, engine, self._aligning, connections)
         self._admin = Admin(self._shared)
         self._forwarder = Forwarder(self._shared)
 
@@ -62,30 +73,43 @@ class Proxy:
                 if path not in LIVENESS:
                     self._guard.check_owner(request.headers)
                 return await self._admin.answer(request, path)
-            route = self._endpoints.route(request.method, target, request.headers)
+            method = "POST" if _is_websocket(request) else request.method  # requests come in its frames
+            route = self._endpoints.route(method, target, request.headers)
             self._guard.check_client(request.headers)
         except Refused as refused:
             _log.warning("refused a request for %s: %s", path[:100], refused)
             provider = self._endpoints.provider(request.method, target, request.headers) if not own else None
             return error_reply(provider, refused.status, str(refused))
+        if self._most and (refusal := await self._over_budget(request, route)) is not None:
+            return refusal
         if _is_websocket(request):
-            return await self._socket(request, route)
+            return await bridge(request, route, self._shared, self._leaving)
         return await self._forwarder.forward(request, route)
 
-    async def _socket(self, request: web.Request, route: Route) -> web.StreamResponse:
-        if self._engine.sockets is None:
-            return error_reply(route.endpoint.provider, 426, "WebSocket is not available here; use HTTP")
-        return await self._engine.sockets(request, route, self._shared)
+    async def _over_budget(self, request: web.Request, route: Route) -> web.Response | None:
+        """The answer where the request's project has used up its day's budget."""
+        project = control_of(request.headers, route, self._shared.settings).project
+        refusal = await self._engine.budgets.refusal(route.endpoint, project, self._most)
+        if refusal is not None:
+            self._book(request, route, project, refusal.status)
+        return refusal
+
+    def _book(self, request: web.Request, route: Route, project: str, status: int) -> None:
+        endpoint, agent = route.endpoint, request.headers.get("User-Agent", "")[:100]
+        names = endpoint.name, endpoint.dialect, route.upstream.name, project, agent
+        self._engine.ledger.add(Record(time.time(), *names, status, reasons=("over_budget",)))
 
     def drain(self) -> None:
         """Says that no further requests should come."""
         self._admin.draining = True
+        self._leaving.set()
 
     async def close(self) -> None:
         """Gives everything back."""
         for connections in self._open:
             await connections.close()
         self._aligning.close()
+        self._engine.budgets.close()
 
 
 def _is_websocket(request: web.Request) -> bool:
@@ -108,9 +132,13 @@ def application(proxy: Proxy) -> web.Application:
     app.router.add_route("*", "/{path:.*}", proxy.answer)
     app.on_response_prepare.append(only_theirs)
 
+    async def leave(app: web.Application) -> None:
+        proxy.drain()
+
     async def close(app: web.Application) -> None:
         await proxy.close()
 
+    app.on_shutdown.append(leave)
     app.on_cleanup.append(close)
     return app
 

@@ -6,7 +6,7 @@ import mmap
 import struct
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -35,7 +35,7 @@ class Board:
         """Puts up what a worker has counted; what has become too large keeps its sums and loses its lines."""
         data = _encode(counters)
         if len(data) > _PAGE - _LENGTH.size:
-            data = _encode(Counters(counters.sums, counters.statuses, counters.reasons, [], counters.started))
+            data = _encode(replace(counters, recent=[]))
         page = 1 - self._memory[self._flag(worker)]
         at = worker * _SLOT + page * _PAGE
         self._memory[at : at + _LENGTH.size + len(data)] = _LENGTH.pack(len(data)) + data

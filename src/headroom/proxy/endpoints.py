@@ -88,7 +88,7 @@ PREFIXES = (
 )
 _EXACT = tuple((re.compile(path), endpoint) for path, endpoint in TABLE)
 _UNDER_A_NAME = tuple((re.compile(r"(?:/.*)?" + path), endpoint) for path, endpoint in TABLE)
-_PROJECT = re.compile(r"/p/([^/?]+)(/[^?]*)")
+_PROJECT = re.compile(r"/p/([^/?]+)(?=[/?]|$)")
 _FIRST = re.compile(r"/([^/?]+)(.*)", re.DOTALL)
 _CODEX = re.compile(r"/(?:v1/codex|backend-api/codex|backend-api(?=/responses)|v1(?=/))(/.*)|(/(?!backend-api/).*)")
 
@@ -157,7 +157,10 @@ class Endpoints:
 def _without_project(target: str) -> tuple[str, str | None]:
     """For clients that can't send headers, a path may begin with /p/PROJECT."""
     found = _PROJECT.match(target)
-    return (target[found.start(2) :], found[1]) if found else (target, None)
+    if found is None:
+        return target, None
+    rest = target[found.end() :]
+    return rest if rest.startswith("/") else "/" + rest, found[1]
 
 
 def _shape(table: Sequence[tuple[re.Pattern[str], Endpoint]], method: str, path: str) -> Endpoint | None:
@@ -181,12 +184,16 @@ def _by_credentials(target: str, headers: Mapping[str, str]) -> Provider:
     if "chatgpt-account-id" in headers:
         return Provider.CHATGPT
     bearer = headers.get("authorization", "")
-    agent = headers.get("user-agent", "").lower()
     if "x-api-key" in headers or "anthropic-version" in headers or bearer.startswith("Bearer sk-ant-"):
         return Provider.ANTHROPIC
     if "x-goog-api-key" in headers or "key" in parse_qs(target.partition("?")[2]):
         return Provider.GEMINI
-    return Provider.ANTHROPIC if not bearer and agent.startswith("claude") else Provider.OPENAI
+    return Provider.ANTHROPIC if not bearer and _is_claude_code(target, headers) else Provider.OPENAI
+
+
+def _is_claude_code(target: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request without credentials is Claude Code's: it begins with an anonymous HEAD to warm the way up."""
+    return target == "/" or headers.get("user-agent", "").lower().startswith("claude")
 
 
 def _placed(provider: Provider, upstream: Upstream, target: str) -> str:

@@ -37,12 +37,13 @@ from headroom.proxy.relay import (
 )
 from headroom.proxy.retrieval import Retrieval
 from headroom.proxy.settings import Settings, is_project
-from headroom.proxy.upstreams import Unreachable
+from headroom.proxy.upstreams import Unreachable, chunks
 
 _log = logging.getLogger("headroom.proxy")
 # What a provider answers to a request that it can't make sense of, which may be our doing.
 _REFUSED_AS_CHANGED = frozenset((400, 413, 422))
 _CLIENT_GONE = 499
+_OPTIONS: Mapping[Level | None, Options] = {level: Options(level=level) for level in Level}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def control_of(headers: Mapping[str, str], route: Route, settings: Settings) -> 
     bypass = _is_true(headers.get("x-headroom-bypass"))
     if not is_project(project):  # nobody's originals: better kept nowhere than with somebody else's
         ignored.append("project_unknown")
-        bypass = True
+        project, bypass = settings.project, True
     return Control(level, project, bypass, _is_true(headers.get("x-headroom-report")), tuple(ignored))
 
 
@@ -179,7 +180,7 @@ class _Journey:
             self._request.headers.get("Content-Encoding", ""),
             endpoint.kind,
             engine.dialects[endpoint.dialect],
-            Options.of(level=control.level),
+            _OPTIONS[control.level],
             engine.store_of(control.project),
             offer,
         )
@@ -197,10 +198,15 @@ class _Journey:
         _log.warning(
             "%s refused a changed request (%d): sent again as it came", self._route.upstream.host, reply.status
         )
-        reply.close()
         self._reasons.append("retried_as_it_came")
-        changed, self._done = self._done, replace(self._done, body=body, changed=False, offered=False, reports=())
-        again = await self._send(body, plain=False)
+        changed = self._done
+        try:
+            again = await self._send(body, plain=False)
+        except Unreachable as error:  # then the refusal is all there is to say
+            _log.warning("%s", error)
+            return reply
+        reply.close()
+        self._done = replace(changed, body=body, changed=False, offered=False, reports=())
         if again.status < 300 and self._route.endpoint.kind is Kind.TURN:
             await self._shared.aligning.leave_alone(changed)
         return again
@@ -209,7 +215,7 @@ class _Journey:
         """The reply on its way to the client, to its end."""
         self._status = reply.status
         format = self._engine.replies.get(self._route.endpoint.dialect)
-        chunks: AsyncIterator[bytes] = reply.content.iter_any()
+        coming: AsyncIterator[bytes] = chunks(reply)
         watcher: Watcher = Unwatched()
         answers = self._done.offered and format is not None and _may_call(reply, self._route)
         try:
@@ -218,11 +224,11 @@ class _Journey:
                 watcher = Books(retrieval, self._seen)
                 if not is_event_stream(reply):
                     return await self._answered(retrieval, watcher, reply)
-                chunks = retrieval.streamed(self._done.plain, Reply(reply).chunks())
+                coming = retrieval.streamed(self._done.plain, Reply(reply).chunks())
             elif format is not None and self._is_watched(reply):
                 watcher = Observer(reply, format, self._seen)
             return await self._streamed(
-                Relayed(reply.status, reply.reason, self._headers(reply, answers)), chunks, watcher
+                Relayed(reply.status, reply.reason, self._headers(reply, answers)), coming, watcher
             )
         finally:
             if not reply.content.at_eof():
@@ -266,12 +272,15 @@ class _Journey:
         return client
 
     def _retrieval(self, format: ReplyFormat) -> Retrieval:
-        keep = partial(self._shared.aligning.aligner.keep_exchange, self._done.key)
+        aligner, dialect = self._shared.aligning.aligner, self._engine.dialects[format.name]
+        keep = partial(aligner.keep_exchange, self._done.key)
+        remember = partial(aligner.keep_reply, self._done.key, dialect)
         store = self._engine.store_of(self._control.project)
-        return Retrieval(format, store, asking(partial(self._send, plain=True)), keep)
+        return Retrieval(format, store, asking(partial(self._send, plain=True)), keep, remember)
 
     def _is_watched(self, reply: aiohttp.ClientResponse) -> bool:
-        return reply.status < 300 and self._route.endpoint.kind is Kind.TURN and not self._control.bypass
+        wanted = not self._control.bypass or self._shared.settings.daily_budget_tokens
+        return reply.status < 300 and self._route.endpoint.kind is Kind.TURN and bool(wanted)
 
     def _headers(self, reply: aiohttp.ClientResponse, resized: bool) -> Headers:
         headers = to_client(reply.raw_headers, resized=resized)
@@ -310,6 +319,8 @@ class _Journey:
             usage=self._seen.usage,
             retrievals=self._seen.retrievals,
             reasons=tuple(self._reasons),
+            # What the provider has read from its cache after all was no break.
+            breaks=tuple(one for one in done.breaks if one.tokens > self._seen.usage.cache_read),
         )
         try:
             self._engine.ledger.add(record)

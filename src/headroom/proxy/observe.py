@@ -8,16 +8,22 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Protocol
 
-from headroom.model import BlockReport, Reason, Usage
+from headroom.model import BlockReport, Role, Usage
+from headroom.proxy.breakers import Break
 
 _RECENT = 20
 _UNKNOWN = Usage()
-_ENOUGH = 20  # requests with something to read, after which no saving at all is worth a warning
+_ENOUGH = 20  # requests with results of tools, after which no saving at all is worth a warning
+_MOST_KINDS = 40  # of breaks that are told apart
 _SUMS = (
-    "requests tokens_before tokens_after bytes_in bytes_forwarded retrievals billed_input billed_cache_read"
-    " billed_cache_write billed_output"
+    "requests with_results tokens_before tokens_after bytes_in bytes_forwarded retrievals billed_input"
+    " billed_cache_read billed_cache_write billed_output"
 ).split()
 NOTHING_SAVED = "nothing was saved so far: see `reasons` for what the texts were left alone for"
+CACHE_BROKEN = (
+    "clients broke their own prompt cache in {requests} requests, about {tokens} tokens were read again:"
+    " see `cache_breakers` for what changed"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Record:
 
     `at` is in seconds since the epoch, `ms_added` is the time that was spent on the request here, `ms_first_byte` that
     from the whole request's arrival to the reply's first byte. `reports` are those of the texts that were looked at,
-    `reasons` codes of what happened to the request as a whole.
+    `reasons` codes of what happened to the request as a whole, `breaks` what the client itself did to its cache.
     """
 
     at: float
@@ -44,6 +50,7 @@ class Record:
     usage: Usage = _UNKNOWN
     retrievals: int = 0
     reasons: tuple[str, ...] = ()
+    breaks: tuple[Break, ...] = ()
 
     @property
     def tokens_before(self) -> int:
@@ -71,11 +78,14 @@ class Counters:
     reasons: Counter[str] = field(default_factory=Counter)
     recent: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.time)
+    breaks: Counter[str] = field(default_factory=Counter)
+    break_tokens: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
         """Adds a request to the sums."""
         self.sums.update(
             requests=1,
+            with_results=any(report.role is Role.TOOL for report in record.reports),
             tokens_before=record.tokens_before,
             tokens_after=record.tokens_after,
             bytes_in=record.bytes_in,
@@ -90,6 +100,10 @@ class Counters:
         self.reasons.update(record.reasons)
         self.reasons.update(report.reason.value for report in record.reports)
         self.recent = [*self.recent[1 - _RECENT :], _line(record)]
+        for one in record.breaks:
+            what = one.what if one.what in self.breaks or len(self.breaks) < _MOST_KINDS else "others"
+            self.breaks[what] += 1
+            self.break_tokens[what] += one.tokens
 
     def plus(self, other: Counters) -> Counters:
         """Both together."""
@@ -100,12 +114,13 @@ class Counters:
             self.reasons + other.reasons,
             recent,
             min(self.started, other.started),
+            self.breaks + other.breaks,
+            self.break_tokens + other.break_tokens,
         )
 
     def summary(self) -> dict[str, Any]:
         """Everything as plain values."""
         saved = self.sums["tokens_before"] - self.sums["tokens_after"]
-        tried = sum(n for reason, n in self.reasons.items() if reason in _LOOKED_AT)
         return {
             "uptime_s": round(time.time() - self.started, 1),
             **{name: self.sums[name] for name in _SUMS},
@@ -113,12 +128,20 @@ class Counters:
             "figures": "tokens_* are estimates of the texts looked at; billed_* are the providers' own numbers",
             "statuses": dict(sorted(self.statuses.items())),
             "reasons": dict(sorted(self.reasons.items())),
-            "warning": NOTHING_SAVED if saved == 0 and tried >= _ENOUGH else "",
+            "cache_breakers": [
+                {"what": what, "requests": self.breaks[what], "tokens": tokens}
+                for what, tokens in sorted(self.break_tokens.items(), key=lambda item: (-item[1], item[0]))
+            ],
+            "warnings": self._warnings(saved),
             "recent": self.recent,
         }
 
-
-_LOOKED_AT = frozenset(reason.value for reason in Reason)
+    def _warnings(self, saved: int) -> list[str]:
+        """What somebody should look into, in words."""
+        found = [NOTHING_SAVED] if saved == 0 and self.sums["with_results"] >= _ENOUGH else []
+        if broken := self.breaks.total():
+            found.append(CACHE_BROKEN.format(requests=broken, tokens=self.break_tokens.total()))
+        return found
 
 
 def _line(record: Record) -> dict[str, Any]:

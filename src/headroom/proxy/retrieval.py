@@ -40,11 +40,11 @@ class Upstream(Protocol):
 
 Ask = Callable[[bytes], AbstractAsyncContextManager[Upstream]]
 Keep = Callable[[bytes], None]
-Remember = Callable[[str, Sequence[Any]], None]
+Remember = Callable[[str, str, Sequence[Any]], None]
 Answers = Sequence[tuple[HeldCall, str]]
 
 
-def _forget(id: str, shown: Sequence[Any]) -> None:
+def _forget(id: str, last: str, shown: Sequence[Any]) -> None:
     """Where no request can go on from a reply by its id."""
 
 
@@ -52,8 +52,9 @@ def _forget(id: str, shown: Sequence[Any]) -> None:
 class Turn:
     """One client's turn, whatever it travels over: the model's legs, and what their calls were answered with.
 
-    `keep` remembers the hidden exchange, `remember` the id of the last reply and what the client was shown of the
-    model's message. `usage` is the provider's, of all legs; `answered` has the texts that were returned to the model.
+    `keep` remembers the hidden exchange; `remember` the id that the client has for the turn, that of the last leg, and
+    what the client was shown of the model's message. `usage` is the provider's, of all legs; `answered` has the texts
+    that were returned to the model.
     """
 
     reply: ReplyFormat
@@ -114,8 +115,9 @@ class Turn:
     def _keep(self, exchange: bytes | None) -> None:
         if exchange is not None:
             self.keep(exchange)
-        if id := self.legs[-1].id:
-            self.remember(id, [item for leg in self.legs for item in leg.shown])
+        first, last = self.legs[0], self.legs[-1]
+        if last.id:
+            self.remember(first.id or last.id, last.id, [item for leg in self.legs for item in leg.shown])
 
 
 class Retrieval:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,15 @@ class Settings:
     retrieve: bool = _option(
         True, "offer headroom_retrieve to models and answer it", "--retrieve/--no-retrieve", "HEADROOM_RETRIEVE"
     )
+    align: bool = _option(
+        False, "send tools in the order in which they were first sent", "--align/--no-align", "HEADROOM_ALIGN"
+    )
+    daily_budget_tokens: int = _option(
+        0,
+        "tokens that each project may use a day (UTC), by the providers' count, cached ones included; 0 is no limit",
+        "--daily-budget-tokens",
+        "HEADROOM_DAILY_BUDGET_TOKENS",
+    )
     project: str = _option("default", "whose originals these are", "--project", "HEADROOM_PROJECT")
     connect_timeout: float = _option(
         10.0, "seconds to wait for a connection to an upstream", "--connect-timeout", "HEADROOM_CONNECT_TIMEOUT"
@@ -109,6 +119,7 @@ class Settings:
         return settings
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether a name or an address, without a port, can only be this machine."""
     name = host.strip("[]").rstrip(".").lower()

@@ -8,8 +8,11 @@ import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from functools import partial
+from weakref import WeakKeyDictionary, ref
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from headroom.proxy.endpoints import Upstream
@@ -26,6 +29,7 @@ _NOTHING_ADDED = frozenset(("Accept", "Accept-Encoding", "Content-Type", "User-A
 _MOST_HEADER_BYTES = 1 << 16
 _IDLE_SECONDS = 60.0
 _READ_BUFFER = 1 << 16
+_GARBAGE = "what came is no HTTP"
 
 Body = bytes | AsyncIterator[bytes] | None
 
@@ -56,6 +60,8 @@ class Connections:
             max_line_size=_MOST_HEADER_BYTES,
             max_field_size=_MOST_HEADER_BYTES,
         )
+        # What is being read over each connection, to tell its reader should the connection end.
+        self._reading: WeakKeyDictionary[ResponseHandler, aiohttp.StreamReader] = WeakKeyDictionary()
         self._proxies = {upstream: proxy_of(upstream.url) for upstream in upstreams}
 
     @property
@@ -72,7 +78,7 @@ class Connections:
     ) -> aiohttp.ClientResponse:
         """One request, as it is; the reply's body is still to come. Raises Unreachable."""
         try:
-            return await self._session.request(
+            reply = await self._session.request(
                 method,
                 URL(url, encoded=True),
                 headers=headers,
@@ -82,10 +88,36 @@ class Connections:
             )
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as error:
             raise Unreachable(upstream, error) from error
+        self._watch(reply)
+        return reply
+
+    def _watch(self, reply: aiohttp.ClientResponse) -> None:
+        """Garbage in a reply ends its connection, but aiohttp leaves who reads it waiting for ever: so we say it."""
+        protocol = reply.connection.protocol if reply.connection else None
+        if protocol is None:
+            return
+        if protocol not in self._reading and (closed := protocol.closed) is not None:
+            closed.add_done_callback(partial(self._ended, ref(protocol)))
+        self._reading[protocol] = reply.content
+
+    def _ended(self, protocol: ref[ResponseHandler], closed: asyncio.Future[None]) -> None:
+        cause = None if closed.cancelled() else closed.exception()
+        content = self._reading.pop(gone, None) if (gone := protocol()) is not None else None
+        if content is not None and not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError(_reason(cause) if cause else _GARBAGE))
 
     async def close(self) -> None:
         """Closes all connections."""
         await self._session.close()
+
+
+async def chunks(reply: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """A reply's bytes as they arrive. Raises ClientError where they break off."""
+    try:
+        while chunk := await reply.content.readany():
+            yield chunk
+    except RuntimeError as error:  # the connection ended between two reads
+        raise aiohttp.ClientPayloadError(str(error)) from error
 
 
 def proxy_of(url: str) -> str | None:

@@ -19,6 +19,7 @@ from headroom.wire.sse import Event
 
 _THINKING = ("thinking", "redacted_thinking")
 _CALL = "tool_use"
+_DELTA = "content_block_delta"
 # What each kind of delta adds to which member of its part.
 _GROWS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 _GROWING = frozenset(_GROWS.values())
@@ -31,6 +32,7 @@ class _Leg:
     parts: dict[int, dict[str, Any]] = field(default_factory=dict)
     arguments: dict[int, list[str]] = field(default_factory=dict)  # the JSON text of calls, in pieces
     held: list[int] = field(default_factory=list)
+    unread: list[Event] = field(default_factory=list)  # deltas that passed; the message is needed once a call is held
     tail: list[Event] = field(default_factory=list)
     complete: bool = False
     usage: Usage = field(default_factory=Usage)
@@ -62,13 +64,17 @@ class AnthropicStream:
         return self._leg.complete
 
     def feed(self, event: Event) -> list[Event]:
+        if event.name == _DELTA and not (self._legs or self._leg.held):
+            if self._tool is not None:
+                self._leg.unread.append(event)
+            return [event]
         data = json_object(event)
         kind = data.get("type")
         if kind == "message_start":
             message = object_in(data, "message")
             self._leg.usage = _usage(message.get("usage"), str(message.get("model", "")))
             return [] if self._legs else [event]
-        if kind in ("content_block_start", "content_block_delta", "content_block_stop"):
+        if kind in ("content_block_start", _DELTA, "content_block_stop"):
             return self._block(event, data, number_in(data, "index"))
         if kind in ("message_delta", "message_stop"):
             return self._end(event, data, kind)
@@ -82,12 +88,20 @@ class AnthropicStream:
             grow(leg.parts[index], part, _GROWING)
             if part.get("type") == _CALL and self._tool is not None and part.get("name") == self._tool:
                 leg.held.append(index)
-        elif data["type"] == "content_block_delta":
+                self._read_on()
+        elif data["type"] == _DELTA:
             self._grow(index, object_in(data, "delta"))
         if index in leg.held:
             return []
         shown = self._shown + index - sum(held < index for held in leg.held)
         return [event] if shown == index else [with_object(event, {**data, "index": shown})]
+
+    def _read_on(self) -> None:
+        """Takes in the deltas that were only passed on."""
+        for event in self._leg.unread:
+            data = json_object(event)
+            self._grow(number_in(data, "index"), object_in(data, "delta"))
+        self._leg.unread = []
 
     def _grow(self, index: int, delta: Mapping[str, Any]) -> None:
         kind = str(delta.get("type"))

@@ -3,8 +3,8 @@
 Shape: https://platform.openai.com/docs/api-reference/responses-streaming
 Sockets: https://platform.openai.com/docs/guides/websocket-mode
 
-Of several replies in a turn the client reads one: the items of all, the id of the last, which is what it goes on from,
-and one `usage`: the input of the last, which is what the conversation has grown to, and the output tokens of all.
+Of several replies in a turn the client reads one: the id of the first, the items of all, and one `usage`: the input of
+the last, which is what the conversation has grown to, and the output tokens of all.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _COMPLETED = "response.completed"
 _ENDS = (_COMPLETED, "response.incomplete", "response.failed")
 _ON_A_SOCKET = "response.create"  # the type of a request that came in a frame
 _EARLIER = "previous_response_id"
+_SAME = ("id", "created_at", _EARLIER)  # members of a response that stay as the client has seen them first
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class ResponsesStream:
         self._tool = tool
         self._leg = _Leg()
         self._legs = 0
+        self._first: dict[str, Any] = {}  # what all events of the turn say of its response
         self._items: list[dict[str, Any]] = []  # that the client saw in earlier legs
         self._next = 0  # the number of the client's next event
         self._tail: list[Event] = []
@@ -72,8 +74,12 @@ class ResponsesStream:
         data = json_object(event)
         kind = data.get("type") or event.name
         if kind in _BEGINS:
-            self._leg.id = str(object_in(data, "response").get("id") or "")
-            return [] if self._legs else [self._numbered(event, data)]
+            response = object_in(data, "response")
+            self._leg.id = str(response.get("id") or "")
+            if self._legs:
+                return []
+            self._first = {key: response[key] for key in _SAME if key in response}
+            return [self._numbered(event, data)]
         if kind in _ENDS:
             return self._end(event, data, str(kind))
         index = data.get("output_index")
@@ -114,7 +120,7 @@ class ResponsesStream:
                 self._take(index, item)
         if not self._legs and not leg.held:
             return [self._numbered(event, data)]
-        changes = {"usage": _counted(response.get("usage"), self.usage.plus(leg.usage).output)}
+        changes = {**self._first, "usage": _counted(response.get("usage"), self.usage.plus(leg.usage).output)}
         if said or not leg.items:  # some providers send the items only one by one
             changes["output"] = [*self._items, *leg.shown()]
         changed = {"response": {**response, **{key: changes[key] for key in changes if key in response}}}
@@ -159,9 +165,11 @@ class ResponsesReplies:
     def merged(self, bodies: Sequence[bytes], legs: Sequence[Leg], usage: Usage) -> bytes:
         if not any(leg.held for leg in legs):
             return bodies[-1]
-        last = json.loads(bodies[-1])
+        first, last = json.loads(bodies[0]), json.loads(bodies[-1])
+        same = {key: first[key] for key in _SAME if key in first and key in last}
         output = [item for leg in legs for item in leg.shown]
-        return json.dumps({**last, "output": output, "usage": _counted(last.get("usage"), usage.output)}).encode()
+        counted = _counted(last.get("usage"), usage.output)
+        return json.dumps({**last, **same, "output": output, "usage": counted}).encode()
 
     def follow_up(self, request: bytes, leg: Leg, results: Sequence[tuple[HeldCall, str]]) -> bytes:
         top = {member.key: member.span for member in members(request)}

@@ -52,9 +52,8 @@ class EventReader:
         return bytes(self._held[1:])
 
     def _event(self, raw: bytes) -> Event:
-        event = parsed(raw.removeprefix(self._mark))
-        self._mark = b""
-        return event._replace(raw=raw)
+        mark, self._mark = self._mark, b""
+        return parsed(raw.removeprefix(mark))._replace(raw=raw) if mark else parsed(raw)
 
 
 def parsed(raw: bytes) -> Event:

@@ -67,7 +67,7 @@ _BETWEEN = re.compile(r"((?:[\[(<\"|]|\w+=\"?)*)\S+")
 _TIMED = re.compile(r"\d(?:[:.]\d\d|\d{5})")  # every stamp holds one of these
 _LEVEL_LINE = re.compile(rf"\n(?:{_WRAPPER.pattern}[\[(<]?(?:{_ANY})[\])>]?(?:[\s:|\]/]|$)|\{{)")  # on a page
 _STAMP_STARTS = frozenset("0123456789IWEFDVMTSJANO")
-_MAX_HEADER = 260
+_MAX_HEADER, _WORDS_BEFORE = 260, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def looks_logged(line: str) -> bool:
         return parse(line).stamped
     wrapper = _WRAPPER.match(line)
     start = wrapper.end() if wrapper else 0
-    if not _QUOTED.match(line) and _TIMED.search(line) and _after_stamps(line, start) is not None:
+    if not _QUOTED.match(line) and _TIMED.search(line) and _next_stamp(line, start) is not None:
         return _NO_LOG.match(line) is None
     if _LEVEL_FIRST.match(line, start) is None:
         return False
@@ -168,7 +168,7 @@ def _fields(line: str, at: int, level: int | None, wrapper: str) -> Header:
 def _after_stamps(line: str, at: int) -> int | None:
     """The end of the last stamp that still belongs to the header; at most four words may stand before each."""
     end: int | None = None
-    for room in (5, 3, 3):
+    for room in (_WORDS_BEFORE, 3, 3):
         found = _next_stamp(line, at, room)
         if found is None:
             return end
@@ -179,8 +179,10 @@ def _after_stamps(line: str, at: int) -> int | None:
     return end
 
 
-def _next_stamp(line: str, at: int, room: int) -> int | None:
-    """The end of a stamp that begins one of the next `room` words."""
+def _next_stamp(line: str, at: int, room: int = _WORDS_BEFORE) -> int | None:
+    """The end of a stamp that begins one of the next `room` words; most stamps stand right here."""
+    if line[at : at + 1] in _STAMP_STARTS and (here := STAMP.match(line, at)):
+        return here.end()
     for word in islice(_BETWEEN.finditer(line, at, at + 120), room):
         found = STAMP.match(line, word.end(1)) if line[word.end(1)] in _STAMP_STARTS else None
         if found is None and word.end(1) > word.start(1):  # an uptime or an epoch keeps its bracket

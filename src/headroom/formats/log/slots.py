@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from headroom.formats.log.templates import SLOT, SLOT_SIGN, word_spans, words
+from headroom.formats.log.templates import AT_ONCE, LONGEST, SLOT, SLOT_SIGN, parts, shape_of, word_spans, words
 
 _NUMBER = re.compile(r"[^\w-]*0([A-Za-z%µ]{0,6})[.:;!?]*$")
 _LABEL = re.compile(r"[A-Za-z_][\w.\-/]*[:#]?$")
@@ -20,7 +20,7 @@ _EXTREME = re.compile(
     r"|\b(?:max|min)(?:imum|imal)?\b|\b(?:most|least|peak|outlier)\b",
     re.IGNORECASE,
 )
-_FEW, _VALUE_WIDTH, _RARE_TOTAL, _RARE_DISTINCT, _CUT_FROM, _FEW_FIRST, _PROBE = 3, 60, 12, 8, 3, 12, 1_000
+_FEW, _VALUE_WIDTH, _RARE_TOTAL, _RARE_DISTINCT, _FEWEST_CUT, _FEW_FIRST, _PROBE = 3, 60, 12, 8, 3, 12, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +89,74 @@ def host_slot(variants: Sequence[Variant], lines: Sequence[str], blanks_before_m
 def _columns(
     variants: Sequence[Variant], lines: Sequence[str], places: Sequence[int], width: int
 ) -> tuple[dict[int, list[str]], list[int]]:
-    """The words at the given places of the messages, one list a place, and the indices of the lines they are from.
-
-    Where several lines have one digit layout the words are cut out by position.
-    """
+    """The words at the given places of the messages, one list a place, and the indices of the lines they are from."""
     columns: dict[int, list[str]] = {place: [] for place in places}
     order: list[int] = []
     for variant in variants:
         # slots hold no blank, so the message begins after equally many blanks in all lines of a shape
         first = lines[variant.layouts[0][0]]
         blanks = max(0, first.count(" ") - variant.message.count(" "))
-        for layout in variant.layouts:
-            order += layout
-            if len(layout) >= _CUT_FROM:
-                same = [lines[i] for i in layout]
-                start = len(same[0]) - len(same[0].split(" ", blanks)[-1])
-                spans = word_spans(same[0], start)[-width:]
-                for place, column in columns.items():
-                    a, b = spans[place]
-                    column += [line[a:b] for line in same]
-                continue
-            for i in layout:
+        own = list(chain.from_iterable(variant.layouts))
+        order += own
+        if len(own) >= _FEWEST_CUT * len(variant.layouts):
+            _cut_by_position(variant, lines, blanks, width, columns)
+        elif len(own) >= _FEWEST_CUT:
+            for at in range(0, len(own), AT_ONCE):
+                some = [lines[i][:LONGEST] for i in own[at : at + AT_ONCE]]
+                _cut_between_blanks(some, blanks, width, columns)
+        else:
+            for i in own:
                 row = words(lines[i].split(" ", blanks)[-1])[-width:]
                 for place, column in columns.items():
                     column.append(row[place])
     return columns, order
+
+
+def _cut_by_position(
+    variant: Variant, lines: Sequence[str], blanks: int, width: int, columns: Mapping[int, list[str]]
+) -> None:
+    """Adds the words of a variant in which many lines have one digit layout: they stand where the first's do."""
+    for layout in variant.layouts:
+        same = [lines[i] for i in layout]
+        start = len(same[0]) - len(same[0].split(" ", blanks)[-1])
+        spans = word_spans(same[0], start)[-width:]
+        for place, column in columns.items():
+            a, b = spans[place]
+            column += [line[a:b] for line in same]
+
+
+def _cut_between_blanks(lines: Sequence[str], blanks: int, width: int, columns: Mapping[int, list[str]]) -> None:
+    """Adds the words of lines of one shape, whatever their digit layouts.
+
+    All lines have equally many blanks, and between two blanks the same text around each slot.
+    """
+    pieces = shape_of(lines[0]).split(" ")
+    cells = " ".join(lines).split(" ")
+    place = width
+    for n in reversed(range(blanks, len(pieces))):
+        around = parts(pieces[n])
+        held = around[1::2]
+        place -= len(held)
+        if any(place + k in columns for k in range(len(held))):
+            column = cells[n :: len(pieces)]
+            for k, found in enumerate(_words_of(column, around, held)):
+                if place + k in columns:
+                    columns[place + k] += found
+
+
+def _words_of(column: list[str], around: Sequence[str], held: Sequence[str]) -> Iterator[list[str]]:
+    """The words of texts with no blank that have one shape, a list for each of its words (`held`)."""
+    slotted = [k for k, word in enumerate(held) if SLOT_SIGN in word]
+    if len(slotted) > 1:
+        found = words("\n".join(column))
+        yield from (found[k :: len(held)] for k in range(len(held)))
+        return
+    for k, word in enumerate(held):
+        if k in slotted:
+            start, end = len("".join(around[: 2 * k + 1])), -len("".join(around[2 * k + 2 :])) or None
+            yield [text[start:end] for text in column]
+        else:
+            yield [word] * len(column)
 
 
 def _word_slot(label: str, values: list[str], order: Sequence[int]) -> Slot:
@@ -142,8 +185,9 @@ def _numbers(values: Sequence[str]) -> list[float] | None:
         return list(map(float, values))
     except ValueError:
         pass
+    found = SLOT.findall("\n".join(values))
     try:
-        return [float(found.group() if (found := SLOT.search(word)) else word) for word in values]
+        return list(map(float, found)) if len(found) == len(values) else None
     except ValueError:
         return None
 

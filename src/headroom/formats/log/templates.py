@@ -9,28 +9,37 @@ value. In doubt two shapes stay two kinds: showing a kind too many costs a line,
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 
 SLOT = re.compile(
     r"""[-0-9A-Fa-f](?:
-    (?<=[0-9])(?<![A-Za-z0-9].)[xX][0-9A-Fa-f]+
-    | (?<=[0-9A-Fa-f])(?<![A-Za-z0-9].)(?:(?<=[0-9])|(?=[A-Fa-f]{0,7}[0-9]))(?:
-        [0-9A-Fa-f]{7}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])
-        | (?:(?<=[0-9a-f])[0-9a-f]{6,}|(?<=[0-9A-F])[0-9A-F]{6,})(?![0-9A-Za-z.]))
-    | (?<=[0-9])[0-9]*(?:\.[0-9]+)*
-    | (?<=-)(?<![A-Za-z0-9].)[0-9]+(?:\.[0-9]+)*
+    (?<=[0-9])(?:
+        (?<![A-Za-z0-9].)(?:
+            [xX][0-9A-Fa-f]+
+            | [0-9A-Fa-f]{7}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])
+            | (?:[0-9a-f]{6,}|[0-9A-F]{6,})(?![0-9A-Za-z.]))
+        | [0-9]*(?:\.[0-9]+)*)
+    | (?<![A-Za-z0-9].)(?:
+        (?<=-)[0-9]+(?:\.[0-9]+)*
+        | (?<!-)(?=[A-Fa-f]{0,7}[0-9])(?:
+            [0-9A-Fa-f]{7}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])
+            | (?:(?<=[a-f])[0-9a-f]{6,}|(?<=[A-F])[0-9A-F]{6,})(?![0-9A-Za-z.])))
     )""",
     re.VERBOSE | re.DOTALL,
 )
 """A number, or an address or id in hexadecimal. The same places match when other digits stand there.
 
-It begins with a plain set of characters, which lets the scanner skip what cannot begin a slot.
+It begins with a plain set of characters, which lets the scanner skip what cannot begin a slot. No blank or line end is
+in a slot, and next to one it is no matter what is behind that.
 """
 
 SLOT_SIGN = "0"
 LONGEST = 2_000
 """Characters of a line that its shape tells of."""
+
+AT_ONCE = 4_096
+"""Lines that are taken apart at a time: their many small pieces need more room than the lines."""
 
 _DIGITS = str.maketrans("123456789", "000000000")
 _WORDS = re.compile(r"([^\s=,;()\[\]{}\"'|<>&:][^\s=,;()\[\]{}\"'|<>&]*)")
@@ -57,13 +66,21 @@ def shapes(text: str) -> dict[str, list[list[int]]]:
         else:
             layouts[line] = [i]
     found: dict[str, list[list[int]]] = {}
-    for line, indices in layouts.items():
-        shape = SLOT.sub(SLOT_SIGN, line[:LONGEST])
+    for shape, indices in zip(_shapes_of([*layouts]), layouts.values(), strict=True):
         if shape in found:
             found[shape].append(indices)
         else:
             found[shape] = [indices]
     return found
+
+
+def _shapes_of(lines: Sequence[str]) -> Iterator[str]:
+    """The shape of each line. What stands between two blanks is looked at once, however often it comes."""
+    for at in range(0, len(lines), AT_ONCE):
+        words = "\n".join([line[:LONGEST] for line in lines[at : at + AT_ONCE]]).split(" ")
+        different = list(dict.fromkeys(words))
+        masks = SLOT.sub(SLOT_SIGN, " ".join(different)).split(" ")
+        yield from " ".join(map(dict(zip(different, masks, strict=True)).__getitem__, words)).split("\n")
 
 
 def parts(line: str) -> list[str]:

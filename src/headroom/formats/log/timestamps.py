@@ -62,6 +62,7 @@ def second_of(stamp: str) -> int | None:
     return _day_of(stamp[: clock.start()]) * _DAY + hour * 3600 + minute * 60 + second
 
 
+@lru_cache(maxsize=1 << 13)
 def _second_of_day(clock: str) -> int | None:
     found = _FULL_CLOCK.fullmatch(clock)
     return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3]) if found else None
@@ -99,27 +100,26 @@ class Pace:
 def note_seconds(lines: Sequence[str], indices: Sequence[int], at: int, seconds: list[int | None]) -> None:
     """Writes into `seconds` the second of each line whose clock stands at about `at`, as on the first of them.
 
-    Date and clock are cut out by position and looked up apart: a log has few dates and at most 86,400 clocks.
+    They are cut out by position; each different one is read once.
     """
     first = CLOCK.match(lines[indices[0]], at)
     end = at + len(re.split("[.,]", first.group())[0]) if first else at
     width = 8 if ":" in lines[indices[0]][at:end] else 6
     start, middle = max(0, at - _DATE), end - width
-    clocks: dict[str, int | None] = {}
-    days: dict[str, int] = {}
+    meant: dict[str, int | None] = {}
     for i in indices:
-        line = lines[i]
-        clock, date = line[middle:end], line[start:middle]
-        if clock not in clocks:
-            clocks[clock] = _second_of_day(clock)
-        second = clocks[clock]
-        if second is None:  # a day or hour written with one digit less: the clock has moved
-            moved = CLOCK.search(line, max(0, at - _SLACK), at + 40)
-            seconds[i] = second_of(line[max(0, moved.start() - _DATE) : moved.end()]) if moved else None
-            continue
-        if date not in days:
-            days[date] = _day_of(date) * _DAY
-        seconds[i] = days[date] + second
+        stamp = lines[i][start:end]
+        if stamp not in meant:
+            second = _second_of_day(stamp[middle - start :])
+            meant[stamp] = None if second is None else _day_of(stamp[: middle - start]) * _DAY + second
+        second = meant[stamp]
+        seconds[i] = _moved_second(lines[i], at) if second is None else second
+
+
+def _moved_second(line: str, at: int) -> int | None:
+    """The second of a line in which a day or an hour has one digit less: its clock stands a little elsewhere."""
+    clock = CLOCK.search(line, max(0, at - _SLACK), at + 40)
+    return second_of(line[max(0, clock.start() - _DATE) : clock.end()]) if clock else None
 
 
 def pace(noted: Sequence[int | None]) -> Pace | None:
