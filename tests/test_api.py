@@ -284,8 +284,7 @@ def test_the_tool_definition_has_the_dialects_shape(dialect: str) -> None:
         "openai_chat": lambda: tool["function"]["parameters"],
         "openai_responses": lambda: tool["parameters"],
     }[dialect]()
-    assert schema["required"] == ["id"]
-    assert set(schema["properties"]) == {"id", "lines", "rows", "path", "query", "limit"}
+    assert set(schema["properties"]) == {"id", "lines", "rows", "path", "query"}
 
 
 def test_the_tool_definition_is_the_callers_own() -> None:

@@ -489,6 +489,10 @@ def test_hidden_exchanges_stay_where_they_were_put(name: str, seed: int, tmp_pat
             assert now[: len(sent)] == sent
             assert sum(message.count(b"the whole text") for message in now) == n
             sent = now
+        if r.random() < 0.5:  # of two replies to the same request, this one hides nothing
+            aside = [*messages, *turn_with_a_hidden_call(name, n + 9)[1]]
+            body = json.dumps({"tools": api.tools, api.member: aside}).encode()
+            r.choice(workers).align(body, dialect, Options(), store)
         upstream, following = turn_with_a_hidden_call(name, n)
         leg, _ = reply.whole(json.dumps(upstream).encode(), RETRIEVE_TOOL)
         exchange = reply.exchange([leg], [[(leg.held[0], "the whole text")]])

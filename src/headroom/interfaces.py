@@ -181,10 +181,10 @@ class HeldCall:
 class Leg:
     """One upstream reply inside a client's turn, once it has ended.
 
-    `message` is what the model said, as a follow-up request repeats it; `others` says that it called the client's own
-    tools too, so that the turn is the client's now; `complete`, that it ended as the protocol says; `visible` counts
-    the parts that the client was shown. Where requests may go on from a reply by its `id`, that and what the client was
-    `shown`, as it would repeat it.
+    `message` is what the model said, as a follow-up request repeats it; a turn that needs none may lack its texts.
+    `others` says that it called the client's own tools too, so that the turn is the client's now; `complete`, that it
+    ended as the protocol says; `visible` counts the parts that the client was shown. Where requests may go on from a
+    reply by its `id`, that and what the client was `shown`, as it would repeat it.
     """
 
     message: Any

@@ -30,7 +30,7 @@ from headroom.wire.spans import Path, Span, decoded, locate_all
 _log = logging.getLogger("headroom")
 _KEY_BYTES = 16
 _MOST_MESSAGES, _MOST_FORMS, _ROW = 16_000_000, 24_000_000, 200  # bytes that are held, and what a row adds
-_MOST_OWED = 10_000  # rows that are tried again once the disk takes them
+_MOST_OWED = 1_000  # rows that are tried again once the disk takes them
 _LARGE = 400  # bytes; from here on a row is packed
 _EXCHANGE = b"exchange"
 

@@ -13,6 +13,7 @@ from typing import Any
 from tests.agents.running import run, sandbox
 from tests.agents.script import Call
 
+# Where `make test-agents` puts them; another place that has them may be named instead.
 INSTALLED = Path(os.environ.get("HEADROOM_TEST_AGENTS", Path(__file__).parents[2] / ".agents"))
 PROMPT = "Look at this project: run its tests, find the functions, read the log, the history and the items."
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from headroom.proxy.budgets import Budgets, UsedToday
 from headroom.proxy.engine import BUDGETS_FILE
 from tests.proxy.test_command import anthropic, command_running
 from tests.proxy.test_relay import STREAM, streaming
-from tests.proxy.world import real_engine, reply_ok, served, world
+from tests.proxy.world import proxied, real_engine, reply_ok, served, world
 
 ONE = 17  # tokens of one reply of `reply_ok`
 START = 1_780_000_000.0
@@ -105,6 +106,35 @@ async def test_a_socket_is_not_opened_over_it() -> None:
         writer.write(head + key)
         assert b" 429 " in await reader.readline()
         writer.close()
+
+
+async def test_a_socket_that_is_open_is_told_too() -> None:
+    ended = {"type": "response.completed", "response": {"id": "r", "usage": {"input_tokens": 9, "output_tokens": 1}}}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        socket: web.WebSocketResponse = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _ in socket:
+            asked.append(1)
+            await socket.send_json({"type": "response.created", "response": {"id": "r"}})
+            await socket.send_json(ended)
+        return socket
+
+    asked: list[int] = []
+    async with served(answer) as port, proxied(port, daily_budget_tokens=10) as w:
+        async with w.client.ws_connect(w.url + "/v1/responses") as socket:
+            request = {"type": "response.create", "model": "m", "input": [{"role": "user", "content": "hello"}]}
+            await socket.send_json(request)
+            assert [(await socket.receive_json())["type"] for _ in range(2)][-1] == "response.completed"
+            await socket.send_json(request)
+            refused = await socket.receive_json()
+            assert (refused["type"], refused["status"], refused["error"]["type"]) == (
+                "error",
+                429,
+                "insufficient_quota",
+            )
+            assert "00:00 UTC" in refused["error"]["message"]
+        assert len(asked) == 1
 
 
 async def test_days_and_restarts(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import sys
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import aiohttp
@@ -27,11 +29,10 @@ from headroom.ccr.sqlite import SQLiteStore
 from headroom.errors import StoreError
 from headroom.marker import footer_ids
 from headroom.proxy.engine import PINS_FILE, Engine
-from tests.proxy.test_command import anthropic, command_running
+from tests.proxy.test_command import PROGRAM, anthropic, command_running
 from tests.proxy.test_relay import STREAM, retrieving, streaming
 from tests.proxy.world import (
     ANTHROPIC_REPLY,
-    Got,
     World,
     anthropic_body,
     eventually,
@@ -44,6 +45,7 @@ from tests.proxy.world import (
 )
 
 TOOLS = [{"name": "Bash", "description": "Run it.", "input_schema": {"type": "object"}}]
+IS_ROOT = os.name == "posix" and os.geteuid() == 0
 FILES = (STORE_FILE, PINS_FILE)
 
 
@@ -171,8 +173,9 @@ async def test_a_full_disk(home: Path, kilobytes: int) -> None:
     assert len(got) == len(requests)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_folder_that_can_only_be_read(home: Path) -> None:  # pragma: no cover
+@pytest.mark.skipif(os.name != "posix" or (IS_ROOT and not which("setpriv")), reason="root may write everywhere")
+async def test_a_folder_that_can_only_be_read(home: Path) -> None:
+    program = ["setpriv", "--bounding-set=-dac_override", *PROGRAM] if IS_ROOT else PROGRAM
     got: list[bytes] = []
     async with served(recording(got)) as port:
         async with command_running(anthropic(port)) as running:
@@ -180,7 +183,7 @@ async def test_a_folder_that_can_only_be_read(home: Path) -> None:  # pragma: no
             await running.post("/v1/messages", first)
         for path in (*home.iterdir(), home):
             path.chmod(0o500 if path.is_dir() else 0o400)
-        async with command_running(anthropic(port)) as running:
+        async with command_running(anthropic(port), program=program) as running:
             requests = list(session(4))
             for body in requests:
                 assert await running.post("/v1/messages", body) == 200
@@ -230,6 +233,27 @@ async def test_kill_9_at_any_moment(home: Path) -> None:
         assert sorted(by_length) == list(range(len(requests)))
         assert all(redeemable(by_length[n], came, store) for n, came in enumerate(requests))
         assert len(by_length[len(requests) - 1]) < len(requests[-1]) * 0.8
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+async def test_workers_end_with_their_parent() -> None:
+    async with served(reply_ok) as port, command_running(anthropic(port), "--workers", "2") as running:
+        await eventually(lambda: len(running.workers()) == 2)
+        number = running.url.rpartition(":")[2]
+        running.process.send_signal(signal.SIGKILL)
+        await running.process.wait()
+        await eventually(lambda: is_free(int(number)))
+        async with command_running(anthropic(port), "--port", number, "--workers", "2") as again:
+            assert again.url == running.url
+            assert await again.post("/v1/messages", b"{}") == 200
 
 
 # What clients do
@@ -455,15 +479,15 @@ async def test_an_upstream_that_answers_before_it_has_read() -> None:
 
 
 async def test_a_refusal_stays_the_answer_where_the_second_try_fails() -> None:
-    asked: list[Got] = []
+    asked: list[bytes] = []
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        raw = await reader.readuntil(b"\r\n\r\n")
-        asked.append(Got("", "", [], raw))
-        if len(asked) == 1:
-            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 5\r\n\r\nwrong")
-        else:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        if len(asked) > 1:
             writer.transport.abort()
+        else:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwrong")
+            writer.close()
 
     before = Before()
     async with raw_served(once) as port, proxied(port) as w:
@@ -495,4 +519,4 @@ async def test_an_original_that_can_not_be_read_is_said_to_the_model(stream: boo
         status, answer = await w.post("/v1/messages", body)
         assert status == 200
         assert b"hello" in answer
-        assert b"run the command again" in w.got[-1].body
+        assert b"damaged" in w.got[-1].body

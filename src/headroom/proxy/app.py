@@ -89,10 +89,15 @@ class Proxy:
     async def _over_budget(self, request: web.Request, route: Route) -> web.Response | None:
         """The answer where the request's project has used up its day's budget."""
         project = control_of(request.headers, route, self._shared.settings).project
-        refusal = await self._engine.budgets.refusal(route.endpoint, project, self._most)
-        if refusal is not None:
-            self._book(request, route, project, refusal.status)
-        return refusal
+        budgets = self._engine.budgets
+        refusal = await budgets.refusal(route.endpoint, project, self._most)
+        if refusal is None:
+            return None
+        reply = error_reply(route.endpoint.provider, 429, refusal)
+        # The second one is what the providers' own clients heed; without it they would try again and again.
+        reply.headers.update({"Retry-After": str(budgets.seconds_left()), "x-should-retry": "false"})
+        self._book(request, route, project, reply.status)
+        return reply
 
     def _book(self, request: web.Request, route: Route, project: str, status: int) -> None:
         endpoint, agent = route.endpoint, request.headers.get("User-Agent", "")[:100]

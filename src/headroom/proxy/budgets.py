@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from aiohttp import web
-
 from headroom.ccr.database import Database
 from headroom.errors import StoreError
 from headroom.model import Usage
 from headroom.proxy.endpoints import Endpoint, Kind
-from headroom.proxy.errors import error_reply
 from headroom.proxy.observe import Ledger, Record
 
 _log = logging.getLogger("headroom.proxy")
@@ -96,21 +93,21 @@ class Budgets:
         self._used = used
         self._thread = ThreadPoolExecutor(1, "headroom-budgets")
 
-    async def refusal(self, endpoint: Endpoint, project: str, most: int) -> web.Response | None:
-        """The answer to a request that would cost tokens of a project which has used up its `most`."""
+    async def refusal(self, endpoint: Endpoint, project: str, most: int) -> str | None:
+        """What to say to a request that would cost tokens of a project which has used up its `most`."""
         if not _costs(endpoint):
             return None
         used = (await self.by_project()).get(project, 0)
         if used < most:
             return None
-        moment, seconds = self._used.resets()
-        message = (
+        return (
             f"the daily budget of {most} tokens of the project {project!r} is used up ({used} counted); it starts"
-            f" again at {moment}, or with a larger --daily-budget-tokens"
+            f" again at {self._used.resets()[0]}, or with a larger --daily-budget-tokens"
         )
-        reply = error_reply(endpoint.provider, 429, message)
-        reply.headers.update({"Retry-After": str(seconds), "x-should-retry": "false"})
-        return reply
+
+    def seconds_left(self) -> int:
+        """How long the day still is."""
+        return self._used.resets()[1]
 
     async def by_project(self) -> dict[str, int]:
         """What each project has used today."""

@@ -319,8 +319,7 @@ class _Journey:
             usage=self._seen.usage,
             retrievals=self._seen.retrievals,
             reasons=tuple(self._reasons),
-            # What the provider has read from its cache after all was no break.
-            breaks=tuple(one for one in done.breaks if one.tokens > self._seen.usage.cache_read),
+            breaks=done.breaks,
         )
         try:
             self._engine.ledger.add(record)

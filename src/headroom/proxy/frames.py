@@ -7,6 +7,7 @@ lane of its own, and what is on one lane happens one after the other.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections import deque
@@ -24,6 +25,7 @@ from headroom.proxy.aligning import Done, Work
 from headroom.proxy.bodies import TooLarge
 from headroom.proxy.endpoints import Kind, Route
 from headroom.proxy.engine import Shared
+from headroom.proxy.errors import error_body
 from headroom.proxy.forward import Control
 from headroom.proxy.observe import Record
 from headroom.proxy.retrieval import Turn
@@ -155,6 +157,12 @@ class Frames:
         self.idle.set()
 
     async def _begin(self, lane: _Lane, frame: bytes) -> None:
+        endpoint, most = self._route.endpoint, self._shared.settings.daily_budget_tokens
+        refusal = await self._shared.engine.budgets.refusal(endpoint, self._control.project, most) if most else None
+        if refusal is not None:
+            error = {"type": _ERROR, "status": 429, **error_body(endpoint.provider, 429, refusal)}
+            await self._to_client(json.dumps(error).encode())
+            return
         self.idle.clear()
         arrived = time.perf_counter()
         done = await self._aligned(frame)
@@ -220,14 +228,14 @@ class Frames:
             await self._show(event, events)
             return
         await turn.end(stream.end_leg(), stream.usage)
+        if not turn.goes_on and "retried_as_it_came" in running.reasons:
+            await self._shared.aligning.leave_alone(running.done)
         await self._show(event, events)
         if turn.goes_on:
             running.request = await turn.follow_up(running.request)
             await self._to_upstream(running.request)
             return
         await self._show(event, stream.close())
-        if "retried_as_it_came" in running.reasons:
-            await self._shared.aligning.leave_alone(running.done)
         await self._ended(lane)
 
     async def _show(self, came: Event, events: list[Event]) -> None:
@@ -279,6 +287,7 @@ class Frames:
             usage=running.stream.usage,
             retrievals=len(running.turn.answered),
             reasons=("websocket", *running.reasons),
+            breaks=running.done.breaks,
         )
         try:
             self._shared.engine.ledger.add(record)

@@ -101,6 +101,8 @@ class Counters:
         self.reasons.update(report.reason.value for report in record.reports)
         self.recent = [*self.recent[1 - _RECENT :], _line(record)]
         for one in record.breaks:
+            if one.tokens <= record.usage.cache_read:
+                continue  # the provider has read it from its cache after all
             what = one.what if one.what in self.breaks or len(self.breaks) < _MOST_KINDS else "others"
             self.breaks[what] += 1
             self.break_tokens[what] += one.tokens

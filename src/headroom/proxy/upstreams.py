@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from weakref import WeakKeyDictionary, ref
 
 import aiohttp
@@ -20,10 +21,8 @@ from headroom.proxy.headers import Headers
 from headroom.proxy.redaction import redacted
 from headroom.proxy.settings import Settings, extra_certificates, is_loopback
 
-try:
-    import truststore
-except ImportError:  # only macOS needs it: Python there doesn't read the system's certificates by itself
-    truststore = None
+# Only macOS needs it: Python there doesn't read the system's certificates by itself.
+truststore = import_module("truststore") if sys.platform == "darwin" else None
 
 _NOTHING_ADDED = frozenset(("Accept", "Accept-Encoding", "Content-Type", "User-Agent"))
 _MOST_HEADER_BYTES = 1 << 16
@@ -132,7 +131,7 @@ def proxy_of(url: str) -> str | None:
 
 def _trusting(settings: Settings) -> ssl.SSLContext:
     """Who to believe: the system's certificates (SSL_CERT_FILE in their place), and the extra ones of the settings."""
-    if sys.platform == "darwin" and truststore is not None:
+    if truststore is not None:
         context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     else:
         context = ssl.create_default_context()

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from threading import Thread
 
 from headroom.errors import InputError
 
@@ -34,6 +35,7 @@ class Supervisor:
     def __init__(self, count: int, work: Callable[[int], None]) -> None:
         self._count, self._work = count, work
         self._running: dict[int, tuple[int, float]] = {}
+        self._life, self._held = os.pipe()  # which only this process writes to: its end is the pipe's end
         self._stopping = False
 
     def run(self) -> None:
@@ -60,7 +62,9 @@ class Supervisor:
             return
         status = 1
         try:
+            os.close(self._held)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            Thread(target=self._end_with_parent, daemon=True).start()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {getattr(signal, name) for name in _SIGNALS})
             self._work(slot)
             status = 0
@@ -68,6 +72,11 @@ class Supervisor:
             _log.exception("a worker ended")
         finally:
             os._exit(status)
+
+    def _end_with_parent(self) -> None:
+        """In a worker: who has lost its parent, be it by kill -9, must not keep the port from the next one."""
+        os.read(self._life, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _take_leave(self) -> None:
         """Collects the workers that have ended and starts others in their places."""
