@@ -197,7 +197,7 @@ NAMES = [f"{s.__name__}-{'sync' if sync else 'async'}-{'stream' if st else 'whol
 
 # What providers sign or seal of the model's thinking in the script below, and how often the last request has it.
 SEALS = {
-    AnthropicSdk: {"signed+And both.==": 1},
+    AnthropicSdk: {"signed+Which line was it?==": 1, "signed+And both.==": 1},
     ResponsesSdk: {"sealed+Which line was it?==": 1, "sealed+And both.==": 1},
     GeminiSdk: {"c2lnbmVk": 6, "Which line was it?": 1, "And both.": 1},
 }

@@ -113,6 +113,8 @@ def test_breakpoints_that_wander_are_no_change() -> None:
         ("42", "7", "a number"),
         ("sess_ab12cd", "sess_zz99xy", "an id"),
         ("main", "my-secret-branch", "text"),
+        ("x" * 5_000 + " on 2026-01-01 " + "y" * 5_000, "x" * 5_000 + " on 2026-01-02 " + "y" * 5_000, "a date"),
+        ("x" * 5_000, "y" * 5_000, "text"),
     ],
 )
 def test_kinds_of_changes(one: str, other: str, kind: str) -> None:

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from headroom.interfaces import Dialect
-from headroom.proxy.differences import in_system, in_tools
+from headroom.proxy.differences import alike, in_system, in_tools
 from headroom.recent import Recent
 from headroom.tokens import count_tokens
 from headroom.wire.spans import Span, decoded, elements, members
@@ -122,19 +122,11 @@ def _breaks(before: _Sent, request: _Request, known: int) -> tuple[Break, ...]:
         return ()
     again = _raw(request.body, Span(request.messages[known].start, request.messages[before.messages - 1].end))
     if not known and tools:
-        again += _after_common(last.tools, head.tools) + b"".join(head.system)
+        again += head.tools[alike(last.tools, head.tools) :] + b"".join(head.system)
     elif not known:
-        again += _after_common(b"".join(last.system), b"".join(head.system))
+        system_before, system_now = b"".join(last.system), b"".join(head.system)
+        again += system_now[alike(system_before, system_now) :]
     return (Break("; ".join(filter(None, (tools, system))), _tokens(again)),)
-
-
-def _after_common(one: bytes, other: bytes) -> bytes:
-    """What follows in the other the longest beginning that both have."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
-    return other[low:]
 
 
 def _tokens(raw: bytes) -> int:

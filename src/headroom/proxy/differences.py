@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 # Marks of a cache breakpoint wander from request to request; no provider counts them as text.
 _NO_TEXT = frozenset(("cache_control", "type", "role"))
@@ -29,6 +29,18 @@ _KINDS = {
 _NAMES = list(_KINDS)
 _VOLATILE = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()))
 _OTHER = "text"
+_LONG, _MARGIN = 1_000, 64  # characters of a line of which only what differs is looked at, and what stands around it
+
+Comparable = TypeVar("Comparable", bytes, str, list[str])
+
+
+def alike(one: Comparable, other: Comparable) -> int:
+    """How far both begin with the same."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low
 
 
 def in_system(before: Sequence[bytes], now: Sequence[bytes]) -> str:
@@ -38,9 +50,9 @@ def in_system(before: Sequence[bytes], now: Sequence[bytes]) -> str:
     old, new = _lines(before), _lines(now)
     if old == new:
         return ""
-    start = _alike(old, new)
+    start = alike(old, new)
     gone, come = old[start:][::-1], new[start:][::-1]
-    end = _alike(gone, come)
+    end = alike(gone, come)
     gone, come = gone[end:], come[end:]
     if len(gone) != len(come):
         return _said(max(len(gone), len(come)), [_OTHER])
@@ -68,18 +80,19 @@ def in_tools(before: bytes, now: bytes) -> str:
     return "tools: " + ", ".join(said)
 
 
-def _alike(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many lines both begin with."""
-    differing = (i for i, (line, counterpart) in enumerate(zip(one, other, strict=False)) if line != counterpart)
-    return next(differing, min(len(one), len(other)))
-
-
 def _said(lines: int, kinds: Sequence[str]) -> str:
     return f"system prompt, {lines} line{'s' if lines > 1 else ''}: {', '.join(kinds)}"
 
 
 def _kinds(one: str, other: str) -> list[str]:
     """Which kinds of values differ between two lines that are otherwise the same; "text" where they aren't."""
+    if max(len(one), len(other)) > _LONG:
+        start = max(0, alike(one, other) - _MARGIN)
+        one, other = one[start:], other[start:]
+        end = max(0, alike(one[::-1], other[::-1]) - _MARGIN)
+        one, other = one[: len(one) - end], other[: len(other) - end]
+        if max(len(one), len(other)) > _LONG:
+            return [_OTHER]
     if _VOLATILE.sub(_name, one) != _VOLATILE.sub(_name, other):
         return [_OTHER]
     pairs = zip(_VOLATILE.finditer(one), _VOLATILE.finditer(other), strict=True)

@@ -191,7 +191,7 @@ class AnthropicReplies:
     def replay(self, body: bytes, messages: Sequence[Span], exchange: bytes) -> list[Edit]:
         hidden = json.loads(exchange)
         try:
-            own = _own_parts(body, messages[0], hidden["skip"])
+            own = _own_parts(body, messages[0], hidden["skip"], hidden["before"])
             following = _results_edits(body, messages[1:2], hidden["results"])
         except SpanError:
             return []
@@ -206,9 +206,12 @@ class AnthropicReplies:
         return [Edit(messages[0], b",".join(said)), *following]
 
 
-def _own_parts(body: bytes, message: Span, skip: int) -> tuple[list[tuple[bool, bytes]], Span] | None:
+def _own_parts(
+    body: bytes, message: Span, skip: int, before: Sequence[dict[str, Any]]
+) -> tuple[list[tuple[bool, bytes]], Span] | None:
     """The parts of the client's message that belong to the last leg, each with whether it was said aloud.
 
+    `skip` parts were said aloud in the legs before; their thinking is known by what it says, since clients may drop it.
     None where the message has fewer parts than were shown before: the client wrote another history.
     """
     found = {member.key: member.span for member in members(body, message)}
@@ -220,10 +223,11 @@ def _own_parts(body: bytes, message: Span, skip: int) -> tuple[list[tuple[bool, 
     ):
         return None
     parts: list[tuple[bool, bytes]] = []
+    thought = [part for message in before for part in message["content"] if part.get("type") in _THINKING]
     for span in elements(body, content):
         part = decoded(body, span)
         aloud = isinstance(part, dict) and part.get("type") not in _THINKING
-        if skip:
+        if skip or part in thought:
             skip -= aloud
             continue
         parts.append((aloud, body[span.start : span.end]))
