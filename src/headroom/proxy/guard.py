@@ -37,7 +37,11 @@ class Guard:
         self._check_origin(headers)
         host = urlsplit("//" + headers.get("host", "")).hostname or ""
         if not (is_loopback(host) or host in self._hosts or self._presents_token(headers, bearer=True)):
-            raise Refused(403, f"the Host header names {host!r}; start the proxy with --allow-host {host or 'NAME'}")
+            raise Refused(
+                403,
+                f"the Host header names {host!r}: send the token in {TOKEN_HEADER}, or start the proxy with "
+                f"--allow-host {host or 'NAME'}",
+            )
 
     def check_client(self, headers: Mapping[str, str]) -> None:
         """Raises Refused for a request to a model from beyond this machine without the token."""
