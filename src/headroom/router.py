@@ -23,6 +23,7 @@ from headroom.tokens import count_tokens
 # A text that one compressor is this sure of is not cut into parts; where it shrinks to this share, less will do.
 _SETTLED, _LIKELY_SETTLED, _SETTLED_SHARE, _SURE_CODE = 0.9, 0.8, 0.6, 0.8
 _MAX_DEPTH = 4
+_LABEL = re.compile(r"[A-Z][a-z]{1,15}: ?(?=[\[{]\s*[\"\[{])")  # "Output: [{"
 _TAGS = re.compile(r"(?:<[a-z_-]+>(?:[^<\n]{0,80}</[a-z_-]+>)?\n){1,3}")  # each with its value or above the output
 _REST = 600  # characters of the rest of a cut-off JSON text that stay at `aggressive`
 
@@ -39,6 +40,8 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
     inner = inner_texts(text)
     if len(inner) == 1:
         return _envelope(text, inner, context, depth, tokens)
+    if not inner and (label := _LABEL.match(text)):
+        return _labelled(text, label.end(), context, depth, tokens)
     if not inner and len(parts := _between_tags(text)) > 1:
         return _joined(text, parts, context, depth, tokens)
     whole = compete(text, context, tokens)
@@ -52,6 +55,15 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
         return whole
     parts = split_parts(text)
     return whole.or_smaller(_joined(text, parts, context, depth, tokens)) if len(parts) > 1 else whole
+
+
+def _labelled(text: str, start: int, context: Context, depth: int, before: int) -> Choice:
+    """JSON behind a word that says what it is, as some clients write results."""
+    choice = route(text[start:], context, depth + 1)
+    form = choice.compressed
+    if form is None:
+        return replace(choice, tokens_before=before, tokens_after=before)
+    return chosen(choice.content_type, before, replace(form, text=text[:start] + form.text), choice.tried)
 
 
 def _between_tags(text: str) -> list[Part]:

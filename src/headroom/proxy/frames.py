@@ -22,7 +22,6 @@ from headroom.interfaces import Dialect, ReplyFormat, Stream
 from headroom.marker import RETRIEVE_TOOL
 from headroom.options import Options
 from headroom.proxy.aligning import Done, Work
-from headroom.proxy.bodies import TooLarge
 from headroom.proxy.endpoints import Kind, Route
 from headroom.proxy.engine import Shared
 from headroom.proxy.errors import error_body
@@ -176,8 +175,6 @@ class Frames:
         work = Work(frame, "", Kind.TURN, self._dialect, options, store, settings.retrieve)
         try:
             return await self._shared.aligning.done(work, settings.budget_ms / 1e3)
-        except TooLarge:
-            return Done(frame, frame, reasons=("too_large",))
         except Exception:
             _log.exception("a request passes unread")
             return Done(frame, frame, reasons=("failed",))
