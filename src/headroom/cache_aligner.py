@@ -150,6 +150,7 @@ class CacheAligner:
             outcomes, fresh = self._compressed(request, known, turns, options, store, expired, record)
             for position, turn in fresh.items():
                 edits += self._forms(request, position, turn.forms)
+            expired()  # raises where nobody waits any more: what is not sent is not pinned
             if record and not self._pin(request, fresh, Turn(wanted), turns, exchanged):
                 self._take_standing(request.keys[-1])  # somebody else was first with the same: what they sent holds
                 return self.align(body, dialect, options, store, offer=offer)

@@ -8,8 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from headroom.errors import HeadroomError
@@ -68,6 +68,8 @@ class Aligner(Protocol):
     ) -> Aligned: ...
 
     def leave_alone(self, key: bytes) -> None: ...
+
+    def let_pass(self, body: bytes, dialect: Dialect) -> None: ...
 
     def keep_exchange(self, key: bytes, exchange: bytes) -> None: ...
 
@@ -179,7 +181,7 @@ class Aligning:
         if running.done():
             return running.result()
         _log.warning("a request was not ready in time and goes on as it came")
-        self._give_up(running, large, work.kind)
+        self._give_up(running, large, work)
         return Done(work.body, work.body, reasons=("too_slow",))
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -190,20 +192,26 @@ class Aligning:
         """From this request on the conversation goes as it comes, because this one did in the end."""
         await self.run(self.aligner.leave_alone, done.key)
 
-    def _give_up(self, running: asyncio.Future[Done], large: bool, kind: Kind) -> None:
-        """Leaves a thread that doesn't come to an end to itself; who waits behind it gets another."""
+    def _give_up(self, running: asyncio.Future[Done], large: bool, work: Work) -> None:
+        """Leaves a thread that doesn't come to an end to itself; who waits behind it gets another.
+
+        The request goes on as it came: what follows must not change it either, or the provider's cache is lost.
+        """
         self._stuck += 1
-        running.add_done_callback(partial(self._came_too_late, kind))
+        running.add_done_callback(self._came_too_late)
         stuck, self._lanes[large] = self._lanes[large], ThreadPoolExecutor(1, "headroom")
         stuck.shutdown(wait=False, cancel_futures=True)
+        if work.kind is Kind.TURN:
+            self._lanes[large].submit(self._let_pass, work)
 
-    def _came_too_late(self, kind: Kind, running: asyncio.Future[Done]) -> None:
-        """The request went on as it came: what follows must not change it either, or the provider's cache is lost."""
+    def _came_too_late(self, running: asyncio.Future[Done]) -> None:
         self._stuck -= 1
-        if running.cancelled() or running.exception() is not None or kind is not Kind.TURN:
-            return
-        if (done := running.result()).changed and done.key:
-            self._lanes[True].submit(self.aligner.leave_alone, done.key)
+        if not running.cancelled():
+            running.exception()  # taken note of, so that nobody misses it
+
+    def _let_pass(self, work: Work) -> None:
+        with suppress(TooLarge, Undecodable, HeadroomError):  # what can't be read is not changed later either
+            self.aligner.let_pass(decoded(work.body, work.encoding, self.limit), work.dialect)
 
     def close(self) -> None:
         """Gives the threads back."""
