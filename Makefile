@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-agents check bench docs clean
+.PHONY: demo test fuzz test-agents check bench docs clean
 
 $(BIN)/headroom: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,9 @@ test: $(VENV)/.dev           ## the whole test suite
 
 test-agents: $(VENV)/.dev .agents/.installed ## real agents through the real proxy; installs them first (npm, 1.8 GB)
 	$(BIN)/python -m pytest -s tests/agents
+
+fuzz: $(VENV)/.dev           ## the laws of bytes over a hundred thousand made-up requests
+	HEADROOM_FUZZ=100000 $(BIN)/python -m pytest tests/test_byte_laws.py
 
 check: $(VENV)/.dev          ## types and style
 	$(BIN)/ruff check src tests benchmarks docs
