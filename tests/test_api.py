@@ -451,3 +451,12 @@ def test_the_public_names_are_documented_and_loaded_on_demand() -> None:
     assert set(headroom.__all__) <= set(dir(headroom))
     with pytest.raises(AttributeError, match="nonsense"):
         headroom.nonsense  # noqa: B018
+
+
+def test_json_behind_a_word_and_between_tags_is_compressed_as_json() -> None:
+    document = json.dumps([{"id": i, "name": f"item {i}", "sold": False} for i in range(80)], indent=1)
+    text = f"<untrusted_context>\nOutput: {document}\nExit Code: 0\n</untrusted_context>"
+    shown = compress_text(text, store=MemoryStore()).text
+    assert shown.startswith("<untrusted_context>\nOutput: [JSON rewritten")
+    assert shown.endswith("\nExit Code: 0\n</untrusted_context>")
+    assert len(shown) < len(text) / 2

@@ -62,3 +62,10 @@ def test_reminder_that_is_never_closed_is_one_line() -> None:
 def test_a_text_in_too_many_parts_is_one() -> None:
     text = "\n---\n".join([PROSE] * 300)
     assert split_parts(text) == [Part(0, text.count("\n") + 1)]
+
+
+def test_lines_behind_a_document_are_a_part_of_their_own() -> None:
+    document = json.dumps([{"id": i, "name": f"item {i}"} for i in range(30)], indent=1)
+    end = document.count("\n") + 1
+    assert split_parts(f"{document}\nExit code: 0") == [Part(0, end), Part(end, end + 1, True)]
+    assert split_parts(document) == [Part(0, end)]

@@ -20,7 +20,7 @@ _AFTER_TABLE = re.compile(r"\n(?!\|)")
 _REMINDER, _REMINDER_END = "<system-reminder>", re.compile(r"</system-reminder>$", re.MULTILINE)
 _SOON = re.compile(r"(?:.*\n){0,399}.*")  # so many lines a reminder may have
 _MIN_PART_CHARS, _MIN_TABLE_LINES, _MAX_PARTS, _MAX_JSON_TRIES = 320, 6, 200, 12
-_MAX_TAG, _MAX_SEPARATOR = 120, 160
+_MAX_TAG, _MAX_SEPARATOR, _TAIL = 120, 160, 200
 _DECODER = json.JSONDecoder()
 
 
@@ -81,7 +81,9 @@ def _covering(text: str, marked: Iterable[_Span]) -> Iterator[_Span]:
 
 def _marked(text: str) -> Iterator[_Span]:
     """Spans that announce themselves, and the lines that separate, in order."""
-    tries = _MAX_JSON_TRIES if text[:1] not in ("{", "[") else 0
+    tries = _MAX_JSON_TRIES
+    if text[:1] in ("{", "["):  # a document of its own, unless something stands behind it
+        tries = 0 if text[-_TAIL:].rstrip()[-1:] in ("}", "]") else 1
     last = -1
     for start in _openers(text):
         if start <= last:
@@ -89,7 +91,7 @@ def _marked(text: str) -> Iterator[_Span]:
         found: list[_Span] = []
         if text[start] not in "{[":
             found = _announced(text, start)
-        elif tries and start:
+        elif tries:
             tries -= 1
             found = _document(text, start)
         for span in found:
