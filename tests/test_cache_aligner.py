@@ -426,3 +426,21 @@ def test_unknown_members_come_through_to_the_byte(unknown: dict[str, Any], inden
             aligned = replace(aligned, body=aligned.body.replace(literal(after), spelled))
         offered = b"," + json.dumps(definition(proxy.dialect), separators=(",", ":")).encode()
         assert aligned.body.replace(offered, b"") == raw
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        ("openai_chat", {"role": "referee", "content": "Go on."}),
+        ("gemini", {"role": "user"}),
+        ("anthropic", {"role": "user", "content": None}),
+        ("openai_responses", {"type": "later_kind", "content": 7}),
+    ],
+)
+def test_a_message_of_no_known_shape_does_not_stop_the_others(name: str, odd: Any) -> None:
+    proxy = Proxy(name)
+    for body in SESSIONS[name](2):
+        body[proxy.dialect.conversation].insert(0, odd)
+        aligned = proxy.send(body)
+    assert json.loads(aligned.body)[proxy.dialect.conversation][0] == odd
+    assert any(outcome.changed for outcome in aligned.outcomes)

@@ -49,6 +49,8 @@ class Gemini:
                         yield Block(part["text"], (key, "parts", j, "text"), Role.SYSTEM)
         calls: dict[str, ToolCall] = {}
         for i, content in enumerate(contents):
+            if not isinstance(content, dict) or not isinstance(content.get("parts"), list):
+                continue
             role = Role.ASSISTANT if content.get("role") == "model" else Role.USER
             for j, part in enumerate(content["parts"]):
                 at = (*root, i, "parts", j)

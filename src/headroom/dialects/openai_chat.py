@@ -60,8 +60,10 @@ class OpenAIChat:
         calls: dict[str, ToolCall] = {}
         root: tuple[str | int, ...] = ("messages",) if isinstance(body, dict) else ()
         for i, message in enumerate(body["messages"] if isinstance(body, dict) else body):
+            role = _ROLES.get(str(message.get("role"))) if isinstance(message, dict) else None
+            if role is None:  # a later version's: nothing is known of it
+                continue
             at = (*root, i)
-            role = _ROLES[message["role"]]
             call = calls.get(str(message.get("tool_call_id") or message.get("name")), ToolCall())
             yield from _texts(message.get("content"), (*at, "content"), role, call if role is Role.TOOL else ToolCall())
             for j, made in enumerate(message.get("tool_calls") or ()):
