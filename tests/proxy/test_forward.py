@@ -88,6 +88,14 @@ async def test_a_tool_result_is_shortened_and_the_rest_stays() -> None:
         assert stats["recent"][0]["model"] == "m-1"
 
 
+async def test_of_a_conversation_met_midway_the_statistics_say_so() -> None:
+    body = json.loads(anthropic_body())
+    body["messages"] = [*body["messages"], *[{**m} for m in body["messages"][1:]]]
+    async with world() as w:
+        await w.post("/v1/messages", json.dumps(body).encode(), x_api_key="k")
+        assert (await w.stats())["reasons"]["already_sent"] == 1
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"not JSON", b'{"messages": 7}', b'{"messages":[{"role":1}]}', b"\xff\x00"]
 )

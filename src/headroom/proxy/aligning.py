@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from headroom.errors import HeadroomError
 from headroom.interfaces import Dialect, Store
-from headroom.model import BlockReport
+from headroom.model import BlockReport, Reason, Role
 from headroom.options import Options
 from headroom.pipeline import Outcome
 from headroom.proxy.bodies import TooLarge, Undecodable, decoded
@@ -253,11 +253,13 @@ class Aligning:
         )
         sent = self.order.restored(aligned.body, work.dialect) if self.order else aligned.body
         breaks = self._breakers.found(sent, work.dialect) if work.kind is Kind.TURN else ()
-        reports = _reports(aligned.outcomes)
+        found = Done(
+            work.body, plain, False, False, aligned.key, _reports(aligned.outcomes), _adopted(aligned.outcomes), breaks
+        )
         if sent is inner:
-            return Done(work.body, plain, key=aligned.key, reports=reports, breaks=breaks)
+            return found
         body = sent if span is None else splice(plain, [Edit(span, sent)])
-        return Done(body, body, True, aligned.offered, aligned.key, reports, breaks=breaks)
+        return replace(found, body=body, plain=body, changed=True, offered=aligned.offered)
 
     def _batch(self, work: Work, plain: bytes, deadline: Deadline) -> Done:
         """A body of many requests; nobody is there to answer calls for what was left out of them."""
@@ -283,6 +285,12 @@ def _wrapped(plain: bytes) -> Span | None:
         return locate(plain, ("generateContentRequest",))
     except SpanError:
         return None
+
+
+def _adopted(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Says that tool results stay as they are because the conversation began before it came by here."""
+    sent = (o.reason is Reason.ALREADY_SENT and o.block.role is Role.TOOL for o in outcomes)
+    return ("already_sent",) if any(sent) else ()
 
 
 def _reports(outcomes: Sequence[Outcome]) -> tuple[BlockReport, ...]:
