@@ -402,12 +402,12 @@ def fit_tables(samples: list[Sample], wide: bool) -> list[Ints]:
 
 def joint_codes(tables: list[Ints], data: NDArray[np.uint8]) -> Ints:
     """What `headroom.tokens` looks the weights up by, for every byte."""
-    as_bytes = [table.astype(np.uint8).tobytes() for table in tables]
+    as_bytes = tuple(table.astype(np.uint8).tobytes() for table in tables)
     codes = np.zeros(len(data), np.int64)
     for at in range(0, len(data), tokens._PIECE):
         piece = np.pad(data, LEFT)[at : at + tokens._PIECE + WINDOW].tobytes()
-        for table, steps in ((tables[6], as_bytes[0:3]), (tables[7], as_bytes[3:6])):
-            part = np.frombuffer(tokens._chain(piece, tuple(steps)), np.uint8)[: len(piece) - WINDOW]
+        for table, chain in zip(tables[6:8], tokens._chains(piece, as_bytes), strict=True):
+            part = np.frombuffer(chain, np.uint8)[: len(piece) - WINDOW]
             codes[at : at + len(part)] |= table[part]
     return codes
 

@@ -26,6 +26,7 @@ from headroom import Level, MemoryStore, compress_text, marker  # noqa: E402
 from headroom.cli.common import summary  # noqa: E402
 from headroom.options import Options  # noqa: E402
 from headroom.proxy.endpoints import TABLE, Kind  # noqa: E402
+from headroom.proxy.policy import keys  # noqa: E402
 from headroom.proxy.settings import Settings  # noqa: E402
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -64,6 +65,8 @@ def options(_: str) -> str:
             default = default.value
         elif isinstance(default, frozenset):
             default = ", ".join(sorted(role.value for role in default))
+        elif default == ():
+            default = "–"
         flag, variable, meaning = (field.metadata[name] for name in ("flag", "env", "help"))
         variable = f"`{variable}`" if variable else "–"
         rows.append(f"| `{field.name}` | {default} | `{flag}` | {variable} | {meaning} |")
@@ -79,6 +82,13 @@ def settings(_: str) -> str:
         flag, variable, meaning, value = (field.metadata[name] for name in ("flag", "env", "help", "metavar"))
         rows.append(f"| `{flag}{f' {value}' if value else ''}` | `{variable}` | {shown} | {meaning} |")
     return "\n".join(rows) + "\n"
+
+
+def config(_: str) -> str:
+    """Every key of the configuration file's [proxy]."""
+    flags = {field.name: field.metadata["flag"] for field in fields(Settings)}
+    rows = [f"| `{name}` | {kind} | `{flags[name]}` |" for name, kind in keys()]
+    return "\n".join(["| key | value | flag |", "| --- | --- | --- |", *rows]) + "\n"
 
 
 def routes(_: str) -> str:
@@ -110,7 +120,7 @@ def markers(_: str) -> str:
 
 def closing(_: str) -> str:
     """The line at the end of a block that something was left out of."""
-    return f"```text\n{marker.footer('k3v9x2mq')}\n```\n"
+    return f"```text\n{marker.footer('k3v9x2mq')}\n{marker.footer('k3v9x2mq', tool='Bash')}\n```\n"
 
 
 def figures(_: str, folder: Path) -> str:
@@ -135,6 +145,7 @@ FROM_CODE: dict[str, Callable[[str], str]] = {
     "example": example,
     "options": options,
     "settings": settings,
+    "config": config,
     "routes": routes,
     "markers": markers,
     "closing": closing,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -199,6 +200,18 @@ APIS = {
 }
 
 
+def with_arguments(tools: Any) -> Any:
+    """The tools with schemas that say that they can be given a command."""
+    match tools:
+        case {"type": "object"}:
+            return {"type": "object", "properties": {"command": {"type": "string"}}}
+        case dict():
+            return {key: with_arguments(inner) for key, inner in tools.items()}
+        case list():
+            return [with_arguments(inner) for inner in tools]
+    return tools
+
+
 @dataclass
 class Client:
     """One conversation of one client: it grows, goes back, and is sent as often as wanted."""
@@ -207,6 +220,7 @@ class Client:
     api: Api
     messages: list[Any] = field(default_factory=list)
     turns: int = 0
+    ids: list[str] = field(default_factory=list)  # of originals that its model has been told
 
     def __post_init__(self) -> None:
         self._earlier: list[str] = []
@@ -216,14 +230,17 @@ class Client:
         self._rest = {
             "model": "m", "stream": True, "temperature": Verbatim("1.0"), "metadata": value(self.r), "z": value(self.r),
         }  # fmt: skip
-        self._tools = self.r.random() < 0.85
+        self._tools = self.r.choice([None, self.api.tools, *[with_arguments(self.api.tools)] * 2])
         self.messages += self.api.question(self.r, f"Why is service {self.r.randrange(3)} slow?")
 
     def grow(self) -> None:
         """One turn more."""
         self.turns += 1
         texts = [answer(self.r, self._earlier) for _ in range(self.r.choice([1, 1, 1, 2, 3]))]
-        self.messages += self.api.turn(self.r, f"t{self.r.randrange(10**6)}", texts)
+        made = self.api.turn(self.r, f"t{self.r.randrange(10**6)}", texts)
+        if self.ids and self.r.random() < 0.3:
+            made = _asking(made, f"headroom retrieve {self.r.choice(self.ids)} --lines=2-30")
+        self.messages += made
 
     def go_back(self) -> None:
         """The last messages never happened."""
@@ -242,9 +259,23 @@ class Client:
             _respell(self.r, self.api, messages)
         body = {**self._rest, self.api.member: messages}
         if self._tools:
-            body["tools"] = self.api.tools
+            body["tools"] = self._tools
         style = self._style or Style(self.r.random())
         return style.spelled(body).encode()
+
+
+def _asking(value: Any, command: str) -> Any:
+    """A turn whose calls ask for an original instead."""
+    match value:
+        case Verbatim():
+            return value
+        case str():
+            return re.sub(r"kubectl logs \w+", command, value)
+        case list():
+            return [_asking(inner, command) for inner in value]
+        case dict():
+            return {key: _asking(inner, command) for key, inner in value.items()}
+    return value
 
 
 def _with_breakpoint(message: Any) -> None:

@@ -281,6 +281,7 @@ def test_selectors_have_an_effect(log: Path) -> None:
     kept = id_in(run("compress", str(log)).stderr)
     assert run("retrieve", kept, "--limit", "2").stdout == "\n".join(LINES[:2])
     assert run("retrieve", kept, "--lines", "5-6").stdout == "\n".join(LINES[4:6])
+    assert run("retrieve", f"id={kept}", "--lines=5-6").stdout == "\n".join(LINES[4:6])  # as closing lines write it
     assert len(run("explain", "--rows", "3", str(log)).stdout) < len(run("explain", str(log)).stdout)
     assert "more │" not in run("explain", "--full", str(log)).stdout
     run("compress", input=LOG + LOG)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headroom import marker
 from headroom.ccr.memory import MemoryStore
-from headroom.conversation import Conversation, Worth
+from headroom.conversation import Conversation, Worth, read
 from headroom.model import Block, Role, ToolCall
 from headroom.options import Options
 from headroom.pipeline import compress_blocks
@@ -53,7 +53,7 @@ def test_hidden_lines_are_not_referred_to() -> None:
     seen = Conversation()
     shown = "\n".join([*FILE[:5], marker.omitted(50, "lines", ((6, 55),)), *FILE[55:]])
     seen.add(result(FILE), shown)
-    found = seen.repeats_in("\n".join(FILE), FILE, Worth(160, 360))
+    found = seen.repeats_in(read("\n".join(FILE)), Worth(160, 360))
     assert [(r.start, r.end) for r in found] == [(0, 5), (55, 60)]
 
 
@@ -72,7 +72,7 @@ def test_references_are_exact(first: list[str], second: list[str]) -> None:
     seen.add(result(first), "\n".join(first))
     out: list[str] = []
     at = 0
-    for repeat in seen.repeats_in("\n".join(second), second, Worth(160, 360)):
+    for repeat in seen.repeats_in(read("\n".join(second)), Worth(160, 360)):
         text = seen.source(repeat, 0)
         a, b = map(int, re.search(r"lines (\d+)–(\d+)", text).groups())  # type: ignore[union-attr]
         out += [*second[at : repeat.start], *first[a - 1 : b]]

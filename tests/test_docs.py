@@ -20,16 +20,25 @@ from click.testing import CliRunner
 import headroom
 import headroom.compressors
 import headroom.dialects
-from headroom import plugins
+from headroom import MemoryStore, plugins
 from headroom.api import dialect_of
 from headroom.ccr.default import default_store
+from headroom.ccr.pins import MemoryPins
 from headroom.cli.main import Commands, group
+from headroom.ledger.inspection import inspected
+from headroom.ledger.reading import DIMENSIONS, Reading
+from headroom.ledger.record import Break, Group, Retrieved
+from headroom.ledger.retention import Retention
+from headroom.ledger.source import InMemory
+from headroom.ledger.writing import Due, Writer
 from headroom.model import Reason
 from headroom.options import Options
+from headroom.prefixes import Prefixes
 from headroom.proxy.engine import BUDGETS_FILE, PINS_FILE
 from headroom.proxy.guard import TOKEN_FILE
 from headroom.proxy.observe import Counters
 from headroom.tokens import exact_counter
+from tests.ledger.records import account, record
 from tests.test_api import OUTPUT, anthropic, reply
 
 ROOT = Path(__file__).parent.parent
@@ -218,6 +227,33 @@ def test_every_figure_of_the_statistics_is_documented() -> None:
     text = (ROOT / "docs" / "proxy.md").read_text("utf-8")
     for name in {*Counters().summary()} - {"uptime_s", "figures", "bytes_in", "bytes_forwarded"}:
         assert f"`{name}`" in text, name
+
+
+def test_every_figure_of_the_books_is_documented() -> None:
+    source = InMemory()
+    asked = record(retrieved=(Retrieved("k3v9x2mq", "lines=3-9", "text"),), breaks=(Break("a date", 99_999),))
+    Writer(source, Retention()).write([Due(account(one)) for one in (asked, record(group=Group.DRY_RUN))])
+    books = Reading(source, lambda *_: 1.0)
+    text = (ROOT / "docs" / "stats.md").read_text("utf-8")
+    shown = [
+        books.summary(), *(books.by(dimension) for dimension in DIMENSIONS), books.series("day"), books.request(1),
+        books.request(2), books.retrieval_log(), inspected(books, 1, lambda _: MemoryStore(), Prefixes(MemoryPins())),
+    ]  # fmt: skip
+    assert not {name for name in fields_of(shown) if f"`{name}`" not in text} - {
+        "pin"
+    }  # which `inspected` makes use of
+
+
+def fields_of(value: Any) -> Iterator[str]:
+    """The names in a value of JSON, but those that are data."""
+    if isinstance(value, list):
+        for one in value:
+            yield from fields_of(one)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            if name not in ("reasons", "statuses"):
+                yield from fields_of(one)
 
 
 def test_every_environment_variable_is_documented_and_read() -> None:

@@ -109,11 +109,15 @@ def compress(
     `Options`. Raises InputError.
     """
     wanted = Options.of(level=level, query=query, budget=budget, **options)
-    body = _plain(messages)
+    plain = _Plain()
+    body = plain.of(messages)
     blocks = _blocks(dialect_of(body), body)
     outcomes = compress_blocks(blocks, wanted, store if store is not None else default_store())
-    changed = {o.block.path: o.text for o in outcomes if o.changed}
-    return CompressResult(replaced(messages, changed), budget is None or tokens_after(outcomes) <= budget, outcomes)
+    result = body if plain.is_copy else _copied(messages)
+    for outcome in outcomes:
+        if outcome.changed:
+            _put(result, outcome.block.path, outcome.text)
+    return CompressResult(result, budget is None or tokens_after(outcomes) <= budget, outcomes)
 
 
 def compress_text(
@@ -203,23 +207,18 @@ def _article(value: Any) -> str:
     return "an" if type(value).__name__[0] in "aeiou" else "a"
 
 
-def replaced(body: Any, changed: dict[tuple[str | int, ...], str]) -> Any:
-    """A copy of a body with the strings at those paths replaced; every part that doesn't change is copied as it is."""
-    result = _copied(body)
-    for path, text in changed.items():
-        place = result
-        for key in path[:-1]:
-            place = getattr(place, str(key)) if _is_sdk_object(place) else place[key]
-        if _is_sdk_object(place):
-            setattr(place, str(path[-1]), text)
-        else:
-            place[path[-1]] = text
-    return result
+def _put(body: Any, path: tuple[str | int, ...], text: str) -> None:
+    """Puts a text in the place of the string at a path."""
+    for key in path[:-1]:
+        body = getattr(body, str(key)) if _is_sdk_object(body) else body[key]
+    if _is_sdk_object(body):
+        setattr(body, str(path[-1]), text)
+    else:
+        body[path[-1]] = text
 
 
 def _copied(value: Any) -> Any:
-    if type(value) in _SCALARS:
-        return value
+    """A copy, every part as it is."""
     if type(value) is dict:
         return {key: inner if type(inner) in _SCALARS else _copied(inner) for key, inner in value.items()}
     if type(value) is list:
@@ -227,15 +226,24 @@ def _copied(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-def _plain(value: Any) -> Any:
-    """The value with SDK objects, which all SDKs model with pydantic, as dicts."""
-    if type(value) in _SCALARS:
-        return value
-    if isinstance(value, dict):
-        return {key: inner if type(inner) in _SCALARS else _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [inner if type(inner) in _SCALARS else _plain(inner) for inner in value]
-    return value.model_dump() if _is_sdk_object(value) else value
+class _Plain:
+    """Takes bodies with SDK objects, which all SDKs model with pydantic, as dicts.
+
+    `is_copy` says of what was taken that it is the same all through, so of the types of JSON alone, and a copy.
+    """
+
+    def __init__(self) -> None:
+        self.is_copy = True
+
+    def of(self, value: Any) -> Any:
+        if type(value) in _SCALARS:
+            return value
+        self.is_copy = self.is_copy and type(value) in (dict, list)
+        if isinstance(value, dict):
+            return {key: inner if type(inner) in _SCALARS else self.of(inner) for key, inner in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [inner if type(inner) in _SCALARS else self.of(inner) for inner in value]
+        return value.model_dump() if _is_sdk_object(value) else value
 
 
 def _is_sdk_object(value: Any) -> bool:
@@ -259,7 +267,7 @@ def handle_tool_call(message: Any, *, dialect: str | None = None, store: Store |
     `message` is the reply as a dict or as the SDK's object; of OpenAI chat the message, of the others the message or
     the whole response. Empty where the reply holds no such call. A miss is answered in plain words, it never raises.
     """
-    message = _plain(message)
+    message = _Plain().of(message)
     kept = store if store is not None else default_store()
     chosen = [dialects()[dialect]] if dialect is not None else list(dialects().values())
     for one in chosen:

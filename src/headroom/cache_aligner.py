@@ -9,45 +9,71 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from secrets import token_hex
 from typing import Any
 
-import msgspec
-
-from headroom.ccr.retrieval_tool import definition
+from headroom.ccr.clients_tool import with_answers
+from headroom.channel import Channel, channel_of, has_tool
 from headroom.conversation import Conversation
+from headroom.hints import intent_of
 from headroom.interfaces import Dialect, Pins, Store
 from headroom.marker import RETRIEVE_TOOL
-from headroom.model import Block, Expired, Level, Reason, never
+from headroom.model import Block, Expired, Intent, Level, Reason, never
 from headroom.options import Options
 from headroom.pipeline import Outcome, compress_blocks
 from headroom.plugins import replies
-from headroom.prefixes import Form, Message, Prefixes, Reply, Turn
+from headroom.prefixes import Form, Prefixes, Reply, Turn
 from headroom.recent import Recent
-from headroom.wire.spans import Span, decoded, elements, locate, members
-from headroom.wire.splice import Edit, appended, literal, splice
+from headroom.request import EARLIER, Request
+from headroom.wire.spans import decoded, elements, members
+from headroom.wire.splice import Edit, literal, splice
 
+_NAME_BYTES = 6  # of a conversation's name
 _MOST_CHARS = 16_000_000  # of the conversations that are held ready to be continued
-_TOOL = RETRIEVE_TOOL.encode()
-_EARLIER = ("previous_response_id", "conversation")  # members that name what a request goes on from
 
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
     """A request as it goes upstream.
 
-    `body` is the very object that came where nothing changes. `outcomes` are those of the texts that are new. `key`
-    stands for the conversation up to here, `offered` says that the model may call `headroom_retrieve` because the
-    definition was put among the tools.
+    `body` is the very object that came where nothing changes. `outcomes` are those of the texts that are new. `channel`
+    is the tool by which the model may ask for originals: `headroom_retrieve` where the definition was put among the
+    tools, or one of the client's; empty where by none that is ours to answer. `keys` stand for the conversation up to
+    each of its messages.
+
+    For the books: `conversation` is one name for all of its requests; `edits` say what was changed in the body that
+    came, `boundary` from which byte on that body is new; `plain`, that this conversation goes as it comes; `adopted`,
+    that it is met here in its midst.
     """
 
     body: bytes
     changed: bool
-    outcomes: tuple[Outcome, ...]
-    offered: bool
-    key: bytes
+    outcomes: tuple[Outcome, ...] = ()
+    channel: str = ""
+    keys: Sequence[bytes] = ()
+    conversation: str = ""
+    edits: tuple[Edit, ...] = ()
+    boundary: int = 0
+    plain: bool = False
+    adopted: bool = False
+
+    @property
+    def key(self) -> bytes:
+        """What stands for the whole of it, empty where it can't be read."""
+        return self.keys[-1] if self.keys else b""
+
+    @property
+    def offered(self) -> bool:
+        """Whether the definition of `headroom_retrieve` was put among the tools."""
+        return self.channel == RETRIEVE_TOOL
+
+    def pin_of(self, outcome: Outcome) -> bytes:
+        """The key under which the form of a new text is pinned; empty where there is none."""
+        position = _position(outcome.block)
+        return self.keys[position] if outcome.changed and 0 <= position < len(self.keys) else b""
 
     @property
     def cut_off(self) -> int:
@@ -55,47 +81,8 @@ class Aligned:
         return sum(outcome.reason is Reason.OUT_OF_TIME for outcome in self.outcomes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A body taken apart: where its members and messages stand, what is known of these, the key of each prefix.
-
-    It may go on from a reply whose messages are not repeated: they have the positions below 0, `origin` is what they
-    replied to. `adopted` says that it goes on from something that did not pass here.
-    """
-
-    body: bytes
-    dialect: Dialect
-    top: Mapping[str, Span]
-    messages: Sequence[Span]
-    known: Sequence[Message]
-    keys: Sequence[bytes]
-    origin: Reply | None = None
-    adopted: bool = False
-
-    @property
-    def first(self) -> int:
-        return -len(self.origin.said) if self.origin else 0
-
-    def key(self, position: int) -> bytes:
-        """The key of the prefix that ends with a message."""
-        return self.origin.key if position < 0 and self.origin else self.keys[position]
-
-    def message(self, position: int) -> Any:
-        if position < 0 and self.origin:
-            return self.origin.said[position]
-        return decoded(self.body, self.messages[position])
-
-    def blocks(self, start: int, end: int) -> Iterator[Block]:
-        """The texts of the messages from `start` to before `end`."""
-        for block in self.dialect.blocks([self.message(i) for i in range(start, end)]):
-            yield replace(block, path=(int(block.path[0]) + start, *block.path[1:]))
-
-    def from_model(self, position: int) -> bool:
-        return self.dialect.from_model(self.message(position))
-
-    def tools(self) -> bytes:
-        span = self.top.get("tools")
-        return self.body[span.start : span.end] if span else b""
+def _nobody(conversation: str) -> bool:
+    return False
 
 
 class CacheAligner:
@@ -117,54 +104,58 @@ class CacheAligner:
         offer: bool = True,
         record: bool = True,
         expired: Expired = never,
+        hold_out: Callable[[str], bool] = _nobody,
     ) -> Aligned:
         """The request with its new texts compressed, and everything that was sent before as it was sent.
 
         `offer` permits to put `headroom_retrieve` among the client's tools; without `record` nothing is remembered.
-        Raises SpanError for a body that isn't JSON, and what a dialect raises for messages it can't read.
+        `hold_out` says of a conversation that begins here whether it goes as it comes, to compare others with. Raises
+        SpanError for a body that isn't JSON, and what a dialect raises for messages it can't read.
         """
         request = self._taken_apart(body, dialect)
         if not request.keys:
             return self._with_nothing_new(request)
-        edits = _renaming(request)
+        edits = request.renaming()
         known = self._prefixes.known(request.keys)
         turns = self._turns(request, known)
         last = turns.get(known - 1 if known else request.first - 1)
+        name = last.conversation if last and last.conversation else token_hex(_NAME_BYTES)
+        if record and last is None and request.is_young() and hold_out(name):
+            last = Turn(plain=True, conversation=name)
         if last is not None and last.plain:
             if record and known < len(request.keys):
                 self._pin(request, {}, last, turns, ())
-            return Aligned(splice(body, edits), bool(edits), (), False, request.keys[-1])
-        wanted = last.offered if last is not None else None
-        tool = None if wanted is False else self._offer(request)
-        if wanted is None and tool is not None:  # the first request with tools decides for all that follow
-            wanted = bool(tool) and offer and (last is not None or _is_young(request))
-        offered = bool(wanted and tool)
-        edits += tool if wanted and tool else []
+            return _aligned(request, edits, name, known, plain=True)
+        channel = channel_of(request, last, known, offer)
+        edits += channel.edits
         for position, turn in turns.items():
             edits += self._forms(request, position, turn.forms) if position >= 0 else []
-        exchanged = self._exchanges(request, [*turns], edits) if wanted else []
+        exchanged = self._exchanges(request, [*turns], edits) if channel.name else []
         outcomes: tuple[Outcome, ...] = ()
         if known < len(request.keys):
-            level = options.level if offered or _TOOL in request.tools() else Level.LOSSLESS
+            level = options.level if channel.tool or has_tool(request) else Level.LOSSLESS
             options = replace(options, level=level)
-            outcomes, fresh = self._compressed(request, known, turns, options, store, expired, record)
+            outcomes, fresh = self._compressed(request, known, turns, channel, options, store, expired, record)
             for position, turn in fresh.items():
                 edits += self._forms(request, position, turn.forms)
             expired()  # raises where nobody waits any more: what is not sent is not pinned
-            if record and not self._pin(request, fresh, Turn(wanted), turns, exchanged):
+            turn = Turn(channel.name, conversation=name)
+            if record and not self._pin(request, fresh, turn, turns, exchanged):
                 self._take_standing(request.keys[-1])  # somebody else was first with the same: what they sent holds
                 return self.align(body, dialect, options, store, offer=offer)
-        return Aligned(splice(body, edits), bool(edits), outcomes, offered, request.keys[-1])
+        adopted = last is None and not request.is_young()
+        return _aligned(request, edits, name, known, outcomes=outcomes, channel=channel.tool, adopted=adopted)
 
-    def _with_nothing_new(self, request: _Request) -> Aligned:
+    def _with_nothing_new(self, request: Request) -> Aligned:
         """A request without messages: it can't be read, or adds none to the reply that it goes on from."""
         turn = self._prefixes.turn(request.origin.key) if request.origin else None
         if request.origin is None or turn is None:
-            return Aligned(request.body, False, (), False, b"")
-        tool = self._offer(request) if turn.offered and not turn.plain else None
-        edits = [*_renaming(request), *(tool or ())]
+            return Aligned(request.body, False)
+        channel = Channel("") if turn.plain else channel_of(request, turn, 0, offer=False)
+        edits = [*request.renaming(), *channel.edits]
         key = self._prefixes.after(request.origin, request.dialect)
-        return Aligned(splice(request.body, edits), bool(edits), (), bool(tool), key)
+        found = _aligned(request, edits, turn.conversation, 0, channel=channel.tool, plain=turn.plain)
+        return replace(found, keys=(key,))
 
     def leave_alone(self, key: bytes) -> None:
         """From the request with this key on the conversation goes as it comes: the provider refused it changed."""
@@ -193,15 +184,15 @@ class CacheAligner:
 
     def renamed(self, body: bytes, dialect: Dialect) -> bytes:
         """A request as it came, but for the name of the reply that it goes on from, which has to be the provider's."""
-        return splice(body, _renaming(self._taken_apart(body, dialect)))
+        return splice(body, self._taken_apart(body, dialect).renaming())
 
-    def _taken_apart(self, body: bytes, dialect: Dialect) -> _Request:
+    def _taken_apart(self, body: bytes, dialect: Dialect) -> Request:
         top = {member.key: member.span for member in members(body)}
         span = top.get(dialect.conversation)
         if span is None or body[span.start : span.start + 1] != b"[":
-            return _Request(body, dialect, top, (), (), ())
+            return Request(body, dialect, top, (), (), ())
         messages = elements(body, span)
-        earlier = [decoded(body, top[name]) if name in top else None for name in _EARLIER]
+        earlier = [decoded(body, top[name]) if name in top else None for name in EARLIER]
         named = next((one for one in earlier if one is not None), None)
         origin = self._prefixes.reply(dialect, earlier[0]) if isinstance(earlier[0], str) else None
         if origin is not None:
@@ -210,33 +201,20 @@ class CacheAligner:
             start = self._prefixes.root(dialect, b"" if named is None else repr(named).encode())
         known = [self._prefixes.message(body, message, dialect) for message in messages]
         keys = self._prefixes.keys(known, start)
-        return _Request(body, dialect, top, messages, known, keys, origin, named is not None and origin is None)
+        return Request(body, dialect, top, messages, known, keys, origin, named is not None and origin is None)
 
-    def _turns(self, request: _Request, known: int) -> dict[int, Turn]:
+    def _turns(self, request: Request, known: int) -> dict[int, Turn]:
         """The turns that matter, by position: of the first `known` messages, and of the one before all of them."""
         turns = self._prefixes.turns(request.keys, known)
         turn = self._prefixes.turn(request.origin.key) if request.origin else None
         return turns if turn is None else {**turns, request.first - 1: turn}
 
-    def _offer(self, request: _Request) -> list[Edit] | None:
-        """The definition of `headroom_retrieve` among the client's tools, if it isn't; None where it has no tools."""
-        if _TOOL in request.tools():
-            return []
-        span = request.top.get("tools")
-        if span is None:
-            return None
-        place = request.dialect.offer(decoded(request.body, span), definition(request.dialect))
-        if place is None:
-            return None
-        path, element = place
-        return [appended(request.body, locate(request.body, path, span), msgspec.json.encode(element))]
-
-    def _forms(self, request: _Request, position: int, forms: Sequence[Form]) -> list[Edit]:
+    def _forms(self, request: Request, position: int, forms: Sequence[Form]) -> list[Edit]:
         paths = [form.path for form in forms]
         places = request.known[position].places(request.body, request.messages[position], paths)
         return [Edit(span, form.literal) for span, form in zip(places, forms, strict=True)]
 
-    def _exchanges(self, request: _Request, positions: Sequence[int], edits: list[Edit]) -> list[int]:
+    def _exchanges(self, request: Request, positions: Sequence[int], edits: list[Edit]) -> list[int]:
         """Adds the edits that put hidden exchanges back after these messages; says after which there is one."""
         reply = replies().get(request.dialect.name)
         found: list[int] = []
@@ -255,9 +233,10 @@ class CacheAligner:
 
     def _compressed(
         self,
-        request: _Request,
+        request: Request,
         known: int,
         turns: Mapping[int, Turn],
+        channel: Channel,
         options: Options,
         store: Store,
         expired: Expired,
@@ -265,6 +244,7 @@ class CacheAligner:
     ) -> tuple[tuple[Outcome, ...], dict[int, Turn]]:
         """What becomes of the texts of the messages after the `known` ones: outcomes, and forms by message."""
         conversation = self._conversation(request, known, turns, record)
+        conversation.tool = channel.tool if channel.of_client else ""
         edge = self._edge(request, known)
         outcomes: list[Outcome] = []
         fresh: dict[int, Turn] = {}
@@ -273,8 +253,14 @@ class CacheAligner:
             if position < edge:
                 outcomes += _as_they_are([*texts], conversation)
                 continue
-            done = compress_blocks([*texts], options, store, conversation, expired)
-            forms = tuple(Form(one.block.path[1:], literal(one.text)) for one in done if one.changed)
+            came = [*texts]
+            blocks = [*with_answers(came, store, channel.of_client)] if channel.of_client else came
+            done = _noted(came, compress_blocks(blocks, options, store, conversation, expired))
+            forms = tuple(
+                Form(one.block.path[1:], literal(one.text))
+                for one in done
+                if one.changed or one.reason is Reason.ANSWERED
+            )
             if forms:
                 fresh[position] = Turn(forms=forms, told=tuple(sorted(conversation.told - told)))
             outcomes += done
@@ -282,7 +268,7 @@ class CacheAligner:
             self._keep_standing(request.keys[-1], conversation, len(request.body))
         return tuple(outcomes), fresh
 
-    def _edge(self, request: _Request, known: int) -> int:
+    def _edge(self, request: Request, known: int) -> int:
         """From which message on texts may change: those that the provider can't have seen as they came.
 
         A conversation that began here went past us ever since, also where its client rewrote a part of it. Of one that
@@ -293,7 +279,7 @@ class CacheAligner:
         spoken = [i for i in range(len(request.messages)) if request.from_model(i)]
         return spoken[-1] + 1 if spoken else 0
 
-    def _blocks(self, request: _Request, known: int) -> Iterable[Block]:
+    def _blocks(self, request: Request, known: int) -> Iterable[Block]:
         """The texts from message `known` on, with the model's calls right before them in sight."""
         start = known
         if not request.from_model(known):
@@ -303,7 +289,7 @@ class CacheAligner:
                 start -= 1
         return [block for block in request.blocks(start, len(request.messages)) if _position(block) >= known]
 
-    def _conversation(self, request: _Request, known: int, turns: Mapping[int, Turn], take: bool) -> Conversation:
+    def _conversation(self, request: Request, known: int, turns: Mapping[int, Turn], take: bool) -> Conversation:
         """The conversation after its `known` messages: the standing one, or made again from what was sent."""
         key = request.keys[known - 1] if known else request.origin.key if request.origin else b""
         if key and take:
@@ -317,7 +303,9 @@ class CacheAligner:
             (position, *form.path): json.loads(form.literal) for position, turn in turns.items() for form in turn.forms
         }
         for block in request.blocks(request.first, known):
-            again.add(block, shown.get(block.path, block.text))
+            text = shown.get(block.path, block.text)
+            answered = block.path in shown and intent_of(block.call) is Intent.RETRIEVE
+            again.add(replace(block, text=text) if answered else block, text)
         return again
 
     def _take_standing(self, key: bytes) -> Conversation | None:
@@ -330,7 +318,7 @@ class CacheAligner:
 
     def _pin(
         self,
-        request: _Request,
+        request: Request,
         fresh: Mapping[int, Turn],
         turn: Turn,
         turns: Mapping[int, Turn],
@@ -345,28 +333,27 @@ class CacheAligner:
         for position in sorted({*fresh, len(request.keys) - 1}):
             back = 0 if before is None else position - before
             one = fresh.get(position, Turn())
-            rows.append((request.keys[position], Turn(turn.offered, back, one.forms, turn.plain, one.told)))
+            kept = Turn(turn.channel, back, one.forms, turn.plain, one.told, turn.conversation)
+            rows.append((request.keys[position], kept))
             before = position if one.forms else before
         return self._prefixes.pin(rows, [request.key(position) for position in turns])
 
 
-def _is_young(request: _Request) -> bool:
-    """Whether a conversation begins here, so that the tool list can be the same in all of its requests (R4).
-
-    Clients that begin with a tool's result, of a call that they made up or kept from before, count as beginning too.
-    """
-    if request.adopted:
-        return False
-    speakers = [request.from_model(i) for i in range(len(request.messages))]
-    return sum(now and not before for before, now in zip([False, *speakers], speakers, strict=False)) <= 1
+def _aligned(request: Request, edits: Sequence[Edit], conversation: str, known: int, **more: Any) -> Aligned:
+    """The request with these edits; its first `known` messages were sent before."""
+    boundary = request.messages[known - 1].end if 0 < known <= len(request.messages) else 0
+    body = splice(request.body, edits)
+    return Aligned(
+        body, bool(edits), keys=request.keys, conversation=conversation, edits=tuple(edits), boundary=boundary, **more
+    )
 
 
-def _renaming(request: _Request) -> list[Edit]:
-    """The edit that names the reply that a request goes on from as the provider does."""
-    if request.origin is None:
-        return []
-    span, name = request.top[_EARLIER[0]], literal(request.origin.id)
-    return [Edit(span, name)] if request.body[span.start : span.end] != name else []
+def _noted(came: Sequence[Block], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, with the reason of those blocks that were answered instead of what came."""
+    return [
+        one if one.block is block else replace(one, reason=Reason.ANSWERED)
+        for block, one in zip(came, outcomes, strict=True)
+    ]
 
 
 def _nearest(turns: Mapping[int, Turn], exchanged: Sequence[int]) -> int | None:

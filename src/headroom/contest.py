@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 from headroom import marker
 from headroom.errors import OutOfTime
 from headroom.formats.capping import capped
 from headroom.hints import reads_editable_file
-from headroom.interfaces import Compressor
+from headroom.interfaces import Compressor, Sample
 from headroom.model import Compressed, Context, Intent, Level, Omission
 from headroom.plugins import compressors
 from headroom.text.lines import sample, split_lines
@@ -19,20 +20,24 @@ from headroom.tokens import count_tokens
 
 _SURE, _NEAR, _CERTAIN = 0.5, 0.2, 0.95
 MIN_CHARS = 160
-FOOTER_TOKENS = count_tokens(marker.footer("0" * 8))
 # A lossy form must be this much smaller than the best lossless one: losslessness is not traded for little.
 _LOSSY_SHARE = 0.9
 # These recognise how a text is printed, not what it is.
 _GENERIC = frozenset(("numbered", "noise"))
 # Their signs are of structure that nothing else has, but for what searches print of it.
 _DECISIVE = frozenset(("diff", "git_history", "html", "log", "smart_crusher"))
-_ASKED_FIRST = _DECISIVE | _GENERIC | {"search"}
+_ASKED_FIRST = _DECISIVE | {"search"}
+# They are never surer than 0.6, so they are asked only where no other is so much surer that they could not compete.
+_ASKED_LAST, _MUCH_SURER = frozenset(("plain", "prose")), 0.8
 # Their forms of a long text are long; at `aggressive` those are cut once more.
 _CAPPED = frozenset(("html", "listing", "prose", "records"))
 # What an editing agent may have to quote (R20), and up to what size: data in large files is looked at, not edited.
 _EDITABLE = frozenset(("code", "config", "prose", "json", "xml", "html", "unknown"))
 _HUGE, _HUGE_DATA = 200_000, 24_000
 _DATA_MARKS = ("{", "[", "<")
+
+# How sure a compressor is of a text, and the compressor.
+_Sniffed = tuple[float, Compressor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +75,24 @@ def unchanged(content_type: str, tokens: int, tried: tuple[Tried, ...] = (), sur
     return Choice(content_type, tokens, tokens, None, tried, sure)
 
 
-def chosen(content_type: str, before: int, form: Compressed, tried: tuple[Tried, ...]) -> Choice:
+def chosen(content_type: str, before: int, form: Compressed, tried: tuple[Tried, ...], context: Context) -> Choice:
     """The choice of a form put together from others, or to leave the text as it is where that is no smaller."""
-    after = cost(form)
+    after = cost(form, context)
     if after >= before:
         return unchanged(content_type, before, tried)
     return Choice(content_type, before, after, form, tried)
 
 
-def cost(form: Compressed) -> int:
+def cost(form: Compressed, context: Context) -> int:
     """What a form costs in tokens, with the closing line that a lossy one gets."""
-    closing = 0 if form.lossless or marker.has_footer(form.text) else FOOTER_TOKENS
+    closing = 0 if form.lossless or marker.has_footer(form.text) else closing_tokens(context.tool)
     return count_tokens(form.text) + closing
+
+
+@lru_cache(maxsize=256)
+def closing_tokens(tool: str = "") -> int:
+    """What a closing line costs that names this tool of the client's, or `headroom_retrieve`."""
+    return count_tokens(marker.footer("0" * 8, tool=tool))
 
 
 def _beats(one: Choice, other: Choice) -> bool:
@@ -97,45 +108,75 @@ def _beats(one: Choice, other: Choice) -> bool:
     return one.tokens_after * _LOSSY_SHARE <= other.tokens_after
 
 
-def sniff_all(text: str, context: Context) -> list[tuple[float, Compressor]]:
-    """Every compressor that recognises the text, the surest first (alphabetical among equals).
-
-    Where one that decides is certain, those are not asked whose forms never compete with its.
-    """
+def sniff_all(text: str, context: Context) -> list[_Sniffed]:
+    """Every compressor that recognises the text, the surest first (alphabetical among equals)."""
     seen = sample(text)
-    scored = {name: one.sniff(seen, context) for name, one in compressors().items() if name in _ASKED_FIRST}
-    if not any(scored.get(name, 0.0) >= _CERTAIN for name in _DECISIVE):
-        scored |= {name: one.sniff(seen, context) for name, one in compressors().items() if name not in _ASKED_FIRST}
-    found = sorted((-score, name) for name, score in scored.items() if score >= _SURE)
-    return [(-score, compressors()[name]) for score, name in found]
+    return sorted([*_printed(seen, context), *_typed(seen, context)], key=_surest_first)
+
+
+def _printed(seen: Sample, context: Context) -> list[_Sniffed]:
+    """Those that recognise how a text is printed."""
+    return sorted(_recognising(_rounds(*compressors())[0], seen, context), key=_surest_first)
+
+
+def _typed(seen: Sample, context: Context) -> list[_Sniffed]:
+    """Those that recognise what a text is, but for those whose forms could not compete.
+
+    They are not asked where one that decides is certain, or where another is much surer than they ever are.
+    """
+    _, first, others, last = _rounds(*compressors())
+    found = _recognising(first, seen, context)
+    if not any(score >= _CERTAIN and one.name in _DECISIVE for score, one in found):
+        found += _recognising(others, seen, context)
+        if not any(score >= _MUCH_SURER for score, _ in found):
+            found += _recognising(last, seen, context)
+    return sorted(found, key=_surest_first)
+
+
+@cache
+def _rounds(*known: str) -> tuple[list[Compressor], ...]:
+    """These compressors: those for how a text is printed, then the others in the order in which they are asked."""
+    others = set(known) - _GENERIC - _ASKED_FIRST - _ASKED_LAST
+    rounds = (_GENERIC, _ASKED_FIRST, others, _ASKED_LAST)
+    return tuple([compressors()[name] for name in known if name in names] for names in rounds)
+
+
+def _recognising(some: Iterable[Compressor], seen: Sample, context: Context) -> list[_Sniffed]:
+    return [(score, one) for one in some if (score := one.sniff(seen, context)) >= _SURE]
+
+
+def _surest_first(sniffed: _Sniffed) -> tuple[float, str]:
+    return -sniffed[0], sniffed[1].name
 
 
 def compete(text: str, context: Context, tokens: int) -> Choice:
     """The best candidate for a text of one kind: from all that recognise it, with and without its printed numbers."""
     quotable = _quotable(text, context)
     if quotable and reads_editable_file(context.call):
-        return _best(text, "file", context, tokens, _of_names(text, context, ("numbered",)), 1.0)
-    sniffed = sniff_all(text, context)
-    numbered = any(compressor.name == "numbered" for _, compressor in sniffed)
-    lines = split_lines(text) if numbered else []
-    run = dominant_run(text, lines) if numbered else None
+        numbers = _recognising([compressors()["numbered"]], sample(text), context)
+        return _best(text, "file", context, tokens, numbers, 1.0)
+    seen = sample(text)
+    printed = _printed(seen, context)
+    numbers = [pair for pair in printed if pair[1].name == "numbered"]
+    lines = split_lines(text) if numbers else []
+    run = dominant_run(text, lines) if numbers else None
     inner = "\n".join(run.bare(lines)) if run else text
-    typed = [pair for pair in (sniff_all(inner, context) if run else sniffed) if pair[1].name not in _GENERIC]
+    typed = _typed(sample(inner) if run else seen, context)
     content_type = typed[0][1].content_type if typed else "unknown"
     sure = typed[0][0] if typed else 0.0
     # A compressor that is certain of its type knows which characters count in it: nothing is polished before.
-    generic = [pair for pair in sniffed if pair[1].name in _GENERIC and (sure < _CERTAIN or pair[1].name != "noise")]
+    generic = printed if sure < _CERTAIN else numbers
     if quotable and content_type in _EDITABLE:
-        return _best(text, content_type, context, tokens, [p for p in generic if p[1].name == "numbered"], sure)
+        return _best(text, content_type, context, tokens, numbers, sure)
     near = [pair for pair in typed if pair[0] >= sure - _NEAR]
     if run is None:
         return _best(text, content_type, context, tokens, [*generic, *near], sure)
     # What looks like printed numbers may be a column of the text's own: whoever knows the text with it competes too.
-    whole = [p for p in sniffed if p[1].name not in _GENERIC and context.intent is not Intent.READ]
+    whole = _typed(seen, context) if context.intent is not Intent.READ else []
     as_printed = [pair for pair in whole if pair[0] >= whole[0][0] - _NEAR]
     best = _best(text, content_type, context, tokens, [*generic, *as_printed], sure)
     without = _best(inner, content_type, context, count_tokens(inner), near, sure)
-    return best.or_smaller(_renumbered(without, lines, run, tokens))
+    return best.or_smaller(_renumbered(without, lines, run, tokens, context))
 
 
 def _quotable(text: str, context: Context) -> bool:
@@ -143,14 +184,8 @@ def _quotable(text: str, context: Context) -> bool:
     return context.intent is Intent.READ and context.level is not Level.AGGRESSIVE and len(text) <= most
 
 
-def _of_names(text: str, context: Context, names: tuple[str, ...]) -> list[tuple[float, Compressor]]:
-    seen = sample(text)
-    some = (compressors()[name] for name in names)
-    return [(score, compressor) for compressor in some if (score := compressor.sniff(seen, context)) >= _SURE]
-
-
 def _best(
-    text: str, content_type: str, context: Context, tokens: int, competing: list[tuple[float, Compressor]], sure: float
+    text: str, content_type: str, context: Context, tokens: int, competing: list[_Sniffed], sure: float
 ) -> Choice:
     best = unchanged(content_type, tokens, (), sure)
     if len(text) < MIN_CHARS:
@@ -161,7 +196,7 @@ def _best(
 
 
 def _candidates(
-    text: str, content_type: str, context: Context, tokens: int, competing: list[tuple[float, Compressor]], sure: float
+    text: str, content_type: str, context: Context, tokens: int, competing: list[_Sniffed], sure: float
 ) -> Iterator[Choice]:
     for score, compressor in competing:
         if context.expired():
@@ -171,13 +206,13 @@ def _candidates(
                 continue
             if context.level is Level.AGGRESSIVE and compressor.name in _CAPPED:
                 form = capped(form, parse_query(context.query))
-            after = cost(form)
+            after = cost(form, context)
             tried = (Tried(form.compressor, score, after, form.lossless),)
             fits = after < tokens
             yield Choice(content_type, tokens, after if fits else tokens, form if fits else None, tried, sure)
 
 
-def _renumbered(choice: Choice, lines: list[str], run: Run, tokens: int) -> Choice:
+def _renumbered(choice: Choice, lines: list[str], run: Run, tokens: int, context: Context) -> Choice:
     """A lossy form of the text behind printed line numbers; its markers speak of those numbers."""
     form = choice.compressed
     if form is None or form.lossless:
@@ -186,7 +221,7 @@ def _renumbered(choice: Choice, lines: list[str], run: Run, tokens: int) -> Choi
     head = lines[: run.start] + ([f"[line {run.number} follows]"] if by else [])
     text = "\n".join((*head, marker.shift_lines(form.text, by), *lines[run.end :]))
     whole = replace(form, text=text, omissions=moved(form.omissions, by))
-    return replace(chosen(choice.content_type, tokens, whole, choice.tried), sure=choice.sure)
+    return replace(chosen(choice.content_type, tokens, whole, choice.tried, context), sure=choice.sure)
 
 
 def moved(omissions: tuple[Omission, ...], by: int) -> tuple[Omission, ...]:

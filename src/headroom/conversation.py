@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
+from headroom.interfaces import paged
 from headroom.marker import explains, span
 from headroom.model import Block, Role, ToolCall
-from headroom.text.envelopes import view
+from headroom.text.envelopes import Inner, view
 from headroom.text.lines import split_lines
 from headroom.text.numbering import address_offset, runs_of
 
-_DIGIT_FIRST = re.compile(r"\s{0,11}\d")
-_MIN_LINES, _SEED_CHARS, _MOST_BACK = 3, 8, 200
+_DIGIT_FIRST = re.compile(r"\n[^\S\n]{0,11}\d")
+_MIN_LINES, _SEED_CHARS, _MOST_BACK, _NUMBERED_WITHIN = 3, 8, 200, 40
 _LABEL, _TERSE_LABEL, _PATH_PARTS = 48, 32, 2
+_REMEMBERED_CHARS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as its reader sees it: out of its `envelope`, in lines, and in `bare` ones without printed numbers.
+
+    `offset` turns positions into the numbers that the reader sees. The lines belong to all who read the text.
+    """
+
+    text: str
+    envelope: Inner | None
+    lines: list[str]
+    bare: list[str]
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +44,7 @@ class Worth:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(NamedTuple):
     """Lines `start` to `end` of a text (0-based, end exclusive) that stand at `source_start` of an earlier result."""
 
     start: int
@@ -39,7 +57,7 @@ class Repeat:
 class _Shown:
     """An earlier text: its lines without printed numbers (None where the reader can't see them), and its name."""
 
-    lines: list[str | None]
+    lines: Sequence[str | None]
     offset: int
     name: str
     label: str
@@ -51,6 +69,7 @@ class Conversation:
 
     question: str = ""
     said: str = ""
+    tool: str = ""  # the client's own through which the model asks for originals; empty: `headroom_retrieve`
     explained: bool = False  # an earlier closing line names the call that fetches originals
     told: set[int] = field(default_factory=set)  # the sources of which an earlier reference says what they were
     _pending: list[tuple[Block, str]] = field(default_factory=list)
@@ -72,15 +91,9 @@ class Conversation:
             self._pending.append((block, shown))  # indexed only when a later result asks
 
     def _index_lines(self, block: Block, shown: str) -> None:
-        text, _ = view(block.text)
-        raw = split_lines(text)
-        bare: list[str | None] = list(bare_lines(text, raw))
-        if shown != block.text:
-            seen_text, _ = view(shown)
-            visible = split_lines(seen_text)
-            seen = {*visible, *bare_lines(seen_text, visible)}
-            bare = [line if line in seen or raw[i] in seen else None for i, line in enumerate(bare)]
-        self._shown.append(_Shown(bare, address_offset(text, raw), self._name(block), _label(block.call)))
+        seen = read(block.text)
+        bare = seen.bare if shown == block.text else _visible(seen, shown)
+        self._shown.append(_Shown(bare, seen.offset, self._name(block), _label(block.call)))
         self._starts.append(self._lines)
         self._index.update(zip(bare, range(self._lines, self._lines + len(bare)), strict=True))
         self._lines += len(bare)
@@ -91,18 +104,16 @@ class Conversation:
         self._results += 1
         return f"tool result {self._results}"
 
-    def repeats_in(self, text: str, lines: list[str], worth: Worth) -> list[Repeat]:
+    def repeats_in(self, seen: Reading, worth: Worth) -> list[Repeat]:
         """Maximal runs of lines that an earlier result shows, long enough to be worth a reference, in order."""
         for block, shown in self._pending:
             self._index_lines(block, shown)
         self._pending.clear()
-        if not self._index:
-            return []
+        bare = seen.bare
         found: list[Repeat] = []
-        bare = bare_lines(text, lines)
         done = passed = 0
-        for i, place in enumerate(map(self._index.get, bare)):
-            if place is None or i < passed or len(bare[i]) < _SEED_CHARS:
+        for i, place in [(i, place) for i, place in enumerate(map(self._index.get, bare)) if place is not None]:
+            if i < passed or len(bare[i]) < _SEED_CHARS:
                 continue
             run = self._extend(bare, i, place, done)
             if _worth_it(bare, run, worth):
@@ -146,11 +157,35 @@ def _worth_it(bare: list[str], run: Repeat, worth: Worth) -> bool:
     return size >= (worth.run if run.end - run.start >= _MIN_LINES else worth.line)
 
 
-def bare_lines(text: str, lines: list[str]) -> list[str]:
+def read(text: str) -> Reading:
+    """How a text reads; one of ordinary size is remembered, because the next result asks what it shows."""
+    return (_remembered if len(text) <= _REMEMBERED_CHARS else _read)(text)
+
+
+def _read(text: str) -> Reading:
+    seen, envelope = view(text)
+    lines = split_lines(seen)
+    return Reading(seen, envelope, lines, _bare_lines(seen, lines), address_offset(seen, lines))
+
+
+_remembered = lru_cache(maxsize=4)(_read)
+
+
+def _visible(seen: Reading, shown: str) -> list[str | None]:
+    """The lines of a text without printed numbers, None for those that the form `shown` in its place leaves out."""
+    form, _ = view(shown)
+    lines = split_lines(form)
+    if seen.bare is seen.lines:
+        visible = set(lines)
+        return [line if line in visible else None for line in seen.lines]
+    visible = {*lines, *_bare_lines(form, lines)}
+    both = zip(seen.bare, seen.lines, strict=True)
+    return [bare if bare in visible or line in visible else None for bare, line in both]
+
+
+def _bare_lines(text: str, lines: list[str]) -> list[str]:
     """The lines of a text without printed numbers."""
-    if not any(map(_DIGIT_FIRST.match, lines[:40])):
-        return lines
-    runs = runs_of(text)
+    runs = runs_of(text) if _DIGIT_FIRST.search(paged(lines[:_NUMBERED_WITHIN])) else ()
     if not runs:
         return lines
     out = list(lines)
@@ -161,7 +196,7 @@ def bare_lines(text: str, lines: list[str]) -> list[str]:
 
 def _label(call: ToolCall) -> str:
     """What a call was, short: its name and the command, or the end of the path."""
-    what = " ".join(call.command.split()) or "/".join(call.path.split("/")[-_PATH_PARTS:])
+    what = " ".join(call.command.split(None, _LABEL)) or "/".join(call.path.split("/")[-_PATH_PARTS:])
     what = _shortened(what, _LABEL)
     return f"{call.name}: {what}" if what and call.name else what or call.name
 

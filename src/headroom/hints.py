@@ -8,7 +8,7 @@ import shlex
 from functools import lru_cache
 from typing import Any
 
-from headroom.marker import RETRIEVE_TOOL
+from headroom.marker import RETRIEVE_COMMAND, RETRIEVE_TOOL
 from headroom.model import Intent, ToolCall
 
 _READ_TOOLS = frozenset(
@@ -25,8 +25,8 @@ _READ_COMMANDS = frozenset("cat bat sed nl head tail less more view open goto sc
 _SEARCH_COMMANDS = frozenset("grep egrep fgrep rg ag ack zgrep".split())
 _LIST_COMMANDS = frozenset("ls find tree fd exa eza du dir".split())
 _FETCH_COMMANDS = frozenset("curl wget http lynx w3m".split())
-_COMMAND_KEYS = ("command", "cmd", "script", "shell_command", "bash")
-_PATH_KEYS = ("file_path", "path", "filePath", "absolute_path", "filename", "file", "target_file", "notebook_path")
+COMMAND_KEYS = ("command", "cmd", "script", "shell_command", "bash")
+PATH_KEYS = ("file_path", "path", "filePath", "absolute_path", "filename", "file", "target_file", "notebook_path")
 # Files that an agent reads in order to edit them, whatever they hold; data and logs are told by their content.
 _EDITABLE = frozenset(
     "py pyi js mjs cjs jsx ts mts cts tsx go rs java kt kts scala c h cc cpp cxx hpp hh cs rb php swift m mm lua pl pm "
@@ -34,12 +34,14 @@ _EDITABLE = frozenset(
     "xsl json jsonc json5 yaml yml toml ini cfg conf properties env md mdx rst adoc tex txt gradle cmake mk tf hcl nix "
     "lock dockerfile makefile gitignore editorconfig".split()
 )
+_written = json.JSONEncoder(ensure_ascii=False).encode
+_RETRIEVAL = re.compile(rf"\s*(?:\S*/)?{RETRIEVE_COMMAND} ")
 _SEPARATOR = re.compile(r"\s*(?:&&|\|\||;|\n)\s*")
 
 
 def tool_call(name: str, arguments: Any) -> ToolCall:
     """A call as dialects hand it over; `arguments` is the parsed object or the JSON text the model wrote."""
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    text = arguments if isinstance(arguments, str) else _written(arguments)
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
@@ -47,7 +49,7 @@ def tool_call(name: str, arguments: Any) -> ToolCall:
             arguments = {}
     if not isinstance(arguments, dict):
         return ToolCall(name, text)
-    return ToolCall(name, text, _command(arguments), _first(arguments, _PATH_KEYS))
+    return ToolCall(name, text, _command(arguments), _first(arguments, PATH_KEYS))
 
 
 def _first(arguments: dict[str, Any], keys: tuple[str, ...]) -> str:
@@ -55,7 +57,7 @@ def _first(arguments: dict[str, Any], keys: tuple[str, ...]) -> str:
 
 
 def _command(arguments: dict[str, Any]) -> str:
-    for key in _COMMAND_KEYS:
+    for key in COMMAND_KEYS:
         value = arguments.get(key)
         if isinstance(value, str):
             return value
@@ -78,6 +80,8 @@ def reads_editable_file(call: ToolCall) -> bool:
 
 def intent_of(call: ToolCall) -> Intent:
     """What the call was for; the last command of a pipeline's first stage decides for shells."""
+    if _RETRIEVAL.match(call.command) or _RETRIEVAL.match(call.path):  # a reader of files can be given it too
+        return Intent.RETRIEVE
     return _intent(call.name, call.command)
 
 
@@ -117,6 +121,8 @@ def _stage_intent(part: str) -> Intent:
     head = words[0].rsplit("/", 1)[-1]
     if head == "sed" and "-i" in words:
         return Intent.OTHER
+    if words[1:2] == ["retrieve"] and head == "headroom":
+        return Intent.RETRIEVE
     if head == "git" and len(words) > 1:
         return {"grep": Intent.SEARCH, "ls-files": Intent.LIST}.get(words[1], Intent.OTHER)
     for commands, intent in (

@@ -75,8 +75,9 @@ class Dialect(Protocol):
 
     The rest is what the proxy asks: `conversation` is the body's member that holds the messages, `from_model` tells the
     model's own ones from what answers it, `settled` gives a message without what clients move from turn to turn (cache
-    breakpoints, spellings that mean the same), and `offer` says to which array among a body's `tools` (its path from
-    there) a further definition goes, and in which form; None where the body offers no tools of the client's own.
+    breakpoints, spellings that mean the same), `offer` says to which array among a body's `tools` (its path from there)
+    a further definition goes, and in which form; None where the body offers no tools of the client's own. `functions`
+    yields those that the client itself runs, with the JSON schema of their arguments.
     """
 
     name: str
@@ -87,6 +88,8 @@ class Dialect(Protocol):
     def settled(self, message: Any) -> Any: ...
 
     def offer(self, tools: Any, definition: Any) -> tuple[tuple[str | int, ...], Any] | None: ...
+
+    def functions(self, tools: Any) -> Iterator[tuple[str, Any]]: ...
 
     def recognises(self, body: Any) -> float: ...
 
@@ -222,7 +225,7 @@ class ReplyFormat(Protocol):
     `follow_up` is the forwarded request with the model's message and the results after it. `exchange` is what later
     requests must repeat of a turn (JSON), None where the client saw all of it; `replay` gives the edits that put it
     back: `messages` are the spans of the conversation's elements from the model's visible message on; no edits where
-    the client's message does not fit.
+    the client's message does not fit. `failure` is the event that tells a stream's client of an error status.
     """
 
     name: str
@@ -238,3 +241,5 @@ class ReplyFormat(Protocol):
     def exchange(self, legs: Sequence[Leg], results: Sequence[Sequence[tuple[HeldCall, str]]]) -> bytes | None: ...
 
     def replay(self, body: bytes, messages: Sequence[Span], exchange: bytes) -> list[Edit]: ...
+
+    def failure(self, status: int, body: bytes) -> Event: ...

@@ -7,9 +7,11 @@ at its end: a line that says that the original is intact and which call returns 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 
 RETRIEVE_TOOL = "headroom_retrieve"
+RETRIEVE_COMMAND = "headroom retrieve"
 
 _FOOTER_START = "[headroom: "
 _FOOTER = re.compile(r"\[headroom: [^\n]*?\bid=\\?\"([0-9a-z]{6,64})\\?\"")
@@ -52,20 +54,29 @@ def repeats(count: int, ranges: Sequence[tuple[int, int]], source: str, terse: b
     return omitted(count, "lines", ranges, source if terse else f"same as {source}")
 
 
-def footer(id: str, path: str = "", brief: bool = False) -> str:
+def footer(id: str, path: str = "", brief: bool = False, tool: str = "") -> str:
     """The block's closing line: the original is intact, its id, the call that returns parts of it.
 
-    The brief form names no call: for blocks that leave out only what stands elsewhere in the conversation.
+    The brief form names no call: for blocks that leave out only what stands elsewhere in the conversation. `tool` is
+    one of the client's own that the call goes to, where the model has no `headroom_retrieve`.
     """
     inside = f', path="{path}"' if path else ""
     if brief:
         return f'{_FOOTER_START}original kept, id="{id}"{inside}]'
+    if tool:
+        return f"{_FOOTER_START}original kept, {command_call(tool, id, path, '--lines= or --query=')}]"
     return f'{_FOOTER_START}original kept, {RETRIEVE_TOOL}(id="{id}"{inside}, lines= or query=)]'
+
+
+def command_call(tool: str, id: str, path: str, selectors: str) -> str:
+    """In words, the call of a client's own tool that returns parts of an original: it is given a command."""
+    inside = f" --path={shlex.quote(path)}" if path else ""
+    return f'call {tool}({RETRIEVE_COMMAND} id="{id}"{inside} {selectors})'
 
 
 def explains(text: str) -> bool:
     """Whether a compressed text closes with a line that names the call which fetches originals."""
-    return f"{RETRIEVE_TOOL}(id=" in text
+    return f"{RETRIEVE_TOOL}(id=" in text or f"{RETRIEVE_COMMAND} id=" in text
 
 
 def shift_lines(text: str, by: int) -> str:

@@ -45,6 +45,7 @@ class Reason(str, Enum):
     NO_COMPRESSOR = "no_compressor"
     ROLE_PROTECTED = "role_protected"
     RETRIEVAL_RESULT = "retrieval_result"
+    ANSWERED = "answered"
     ALREADY_COMPRESSED = "already_compressed"
     COMPRESSOR_FAILED = "compressor_failed"
     STORE_FAILED = "store_failed"
@@ -64,12 +65,16 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One text inside a request body: `path` holds the keys from the body's root to the string."""
+    """One text inside a request body: `path` holds the keys from the body's root to the string.
+
+    `failed` says that the body calls it an error.
+    """
 
     text: str
     path: tuple[str | int, ...]
     role: Role
     call: ToolCall = ToolCall()
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +126,10 @@ class Context:
     `id` is the one under which the original will be kept. `query` is the text whose words should stay visible (the
     user's question and the tool call); `target` is a number of tokens to reach by tightening the selection, never by
     breaking the floor; `path` is where the text stands inside the original (a JSON path such as `$.output`, empty for
-    the original itself); `told` says that an earlier closing line has named the call that retrieves. `nested(text,
-    path)` compresses a text inside this one (a log in a JSON string) and returns None where that gains nothing.
-    `expired` says whether the caller's time is up; the contest asks it between candidates.
+    the original itself); `told` says that an earlier closing line has named the call that retrieves, `tool` is the
+    client's own that it goes to (empty: `headroom_retrieve`). `nested(text, path)` compresses a text inside this one (a
+    log in a JSON string) and returns None where that gains nothing. `expired` says whether the caller's time is up; the
+    contest asks it between candidates.
     """
 
     level: Level = Level.BALANCED
@@ -134,6 +140,7 @@ class Context:
     path: str = ""
     id: str = ""
     told: bool = False
+    tool: str = ""
     nested: Nested = field(default=_no_nested, compare=False)
     expired: Expired = field(default=never, compare=False)
 
@@ -163,7 +170,7 @@ class BlockReport:
 class Usage:
     """What a provider says it billed for a reply, in tokens; `input` are those neither read from nor put in its cache.
 
-    `reported` is False where it said nothing.
+    `cache_write_1h` are those of `cache_write` that it keeps for an hour. `reported` is False where it said nothing.
     """
 
     input: int = 0
@@ -172,6 +179,7 @@ class Usage:
     output: int = 0
     model: str = ""
     reported: bool = False
+    cache_write_1h: int = 0
 
     def plus(self, other: Usage) -> Usage:
         """What two replies cost together."""
@@ -182,4 +190,5 @@ class Usage:
             self.output + other.output,
             other.model or self.model,
             self.reported or other.reported,
+            self.cache_write_1h + other.cache_write_1h,
         )

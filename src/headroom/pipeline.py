@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 
 from headroom import marker
@@ -54,6 +54,10 @@ class Outcome:
         return self.reason is Reason.COMPRESSED
 
     @property
+    def content_type(self) -> str:
+        return self.choice.content_type if self.choice else ""
+
+    @property
     def tried(self) -> tuple[Tried, ...]:
         return self.choice.tried if self.choice else ()
 
@@ -61,15 +65,14 @@ class Outcome:
     def report(self) -> BlockReport:
         """What happened, in full; tokens of a protected block, most of a conversation, are counted only here."""
         tokens = count_tokens(self.block.text) if self.tokens is None else self.tokens
-        content_type = self.choice.content_type if self.choice else ""
         best = self.choice.compressed if self.choice and self.changed else None
         if self.choice is None or best is None:
             return BlockReport(
-                self.block.path, self.block.role, content_type, "", self.reason, True, tokens, tokens,
+                self.block.path, self.block.role, self.content_type, "", self.reason, True, tokens, tokens,
                 detail=self.detail,
             )  # fmt: skip
         return BlockReport(
-            self.block.path, self.block.role, content_type, best.compressor, self.reason, best.lossless,
+            self.block.path, self.block.role, self.content_type, best.compressor, self.reason, best.lossless,
             tokens, self.choice.tokens_after, self.id, best.omissions,
         )  # fmt: skip
 
@@ -163,7 +166,7 @@ def _planned(
         return Outcome(block, block.text, reason, tokens=before)
     try:
         id = store.identify(block.text)
-        context = replace(_context(block, preceding, options, target, id), expired=expired)
+        context = _context(block, preceding, options, target, id, expired)
         routed = partial(_routed, block.text, context, before)
         referring = options.repeats and block.role is Role.TOOL
         choice = with_references(block.text, before, routed, context, preceding) if referring else routed()
@@ -188,12 +191,14 @@ def _protected(block: Block, options: Options, tokens: int) -> Reason | None:
 def _was_compressed(text: str, store: Store) -> bool:
     """Whether a text closes with an id of ours: anybody can quote such a line, only we have the original."""
     try:
-        return any(store.get(id) != "" for id in marker.footer_ids(text)[-1:])
+        return marker.has_footer(text) and any(store.get(id) != "" for id in marker.footer_ids(text)[-1:])
     except (NotFound, StoreError):
         return False
 
 
-def _context(block: Block, preceding: Conversation, options: Options, target: int | None, id: str) -> Context:
+def _context(
+    block: Block, preceding: Conversation, options: Options, target: int | None, id: str, expired: Expired
+) -> Context:
     query = options.query
     if query is None:
         # The nearest first: what the call says, why the model made it, what the user wants.
@@ -203,8 +208,9 @@ def _context(block: Block, preceding: Conversation, options: Options, target: in
             preceding.question[-_QUERY_CHARS:],
         )
         query = "\n".join(nearest)
-    told = options.level is Level.AGGRESSIVE and preceding.explained
-    return Context(options.level, query, block.call, intent_of(block.call), target, id=id, told=told)
+    told, tool = options.level is Level.AGGRESSIVE and preceding.explained, preceding.tool
+    intent = intent_of(block.call)
+    return Context(options.level, query, block.call, intent, target, id=id, told=told, tool=tool, expired=expired)
 
 
 def _accepted(block: Block, choice: Choice, before: int, context: Context) -> Outcome:
@@ -214,7 +220,7 @@ def _accepted(block: Block, choice: Choice, before: int, context: Context) -> Ou
         reason = Reason.NOT_SMALLER if choice.tried else Reason.NO_COMPRESSOR
         return Outcome(block, block.text, reason, choice, before)
     closes = best.lossless or context.id in marker.footer_ids(best.text)
-    text = best.text if closes else closed(best, context.id, told=context.told)
+    text = best.text if closes else closed(best, context)
     after = choice.tokens_after
     breaks_call = block.role is Role.CALL and _parses(block.text) and not _parses(text)
     if before - after < max(_MIN_GAIN_TOKENS, before * _MIN_GAIN_SHARE) or breaks_call:
@@ -242,7 +248,7 @@ def _stored(outcomes: list[Outcome], store: Store) -> list[Outcome]:
     if not changed:
         return outcomes
     try:
-        ids = store.put_many([Original(o.block.text, o.block.call.name, o.report.content_type) for o in changed])
+        ids = store.put_many([Original(o.block.text, o.block.call.name, o.content_type) for o in changed])
         if ids != [o.id for o in changed]:
             raise StoreError("the store keeps an original under another id than its marker says")
     except StoreError as error:

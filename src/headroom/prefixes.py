@@ -16,6 +16,7 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -24,6 +25,7 @@ import zstandard
 
 from headroom.errors import StoreError
 from headroom.interfaces import Dialect, Pins
+from headroom.marker import RETRIEVE_TOOL
 from headroom.recent import Recent
 from headroom.wire.spans import Path, Span, decoded, locate_all
 
@@ -32,6 +34,7 @@ _KEY_BYTES = 16
 _MOST_MESSAGES, _MOST_FORMS, _ROW = 16_000_000, 24_000_000, 200  # bytes that are held, and what a row adds
 _MOST_OWED = 1_000  # rows that are tried again once the disk takes them
 _LARGE = 400  # bytes; from here on a row is packed
+_MOST_READ = 64  # rows that are held as read: each request of a conversation reads its last one
 _EXCHANGE = b"exchange"
 
 
@@ -45,17 +48,19 @@ class Form(msgspec.Struct, frozen=True, array_like=True):
 class Turn(msgspec.Struct, frozen=True, array_like=True):
     """What is pinned under a prefix: its last message's forms, and what holds for the whole conversation.
 
-    `offered` says whether the tool was, None where no request had tools to offer it among. `back` is how many messages
-    before it the nearest one stands that has forms or is followed by a hidden exchange, 0 for none. `plain` says that
-    the conversation goes on as it comes from here on. `told` are the earlier results of which these forms say what they
-    were (`Conversation.told`).
+    `channel` is the tool by which the model asks for originals: `headroom_retrieve` where that was offered, or one of
+    the client's; empty where by none, None where no request had tools yet. `back` is how many messages before it the
+    nearest one stands that has forms or is followed by a hidden exchange, 0 for none. `plain` says that the
+    conversation goes on as it comes from here on. `told` are the earlier results of which these forms say what they
+    were (`Conversation.told`). `conversation` is one name for all requests of a conversation, for the books.
     """
 
-    offered: bool | None = None
+    channel: str | None = None
     back: int = 0
     forms: tuple[Form, ...] = ()
     plain: bool = False
     told: tuple[int, ...] = ()
+    conversation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +201,8 @@ class Prefixes:
 
     def leave_alone(self, key: bytes) -> None:
         """From this prefix on the conversation goes as it comes."""
-        turn = self._hold(key, Turn(plain=True), over=True)
+        sent = self.turn(key)
+        turn = self._hold(key, Turn(plain=True, conversation=sent.conversation if sent else ""), over=True)
         try:
             self._pins.put_many([(key, _packed(turn))], over=True)
         except StoreError as error:
@@ -279,5 +285,11 @@ def _packed(turn: Turn) -> bytes:
     return _PLAIN + row if len(row) < _LARGE else _ZSTD + zstandard.compress(row)
 
 
+@lru_cache(maxsize=_MOST_READ)
 def _unpacked(row: bytes) -> Turn:
-    return _decode(zstandard.decompress(row[1:]) if row[:1] == _ZSTD else row[1:])
+    packed = zstandard.decompress(row[1:]) if row[:1] == _ZSTD else row[1:]
+    try:
+        return _decode(packed)
+    except msgspec.ValidationError:  # version 0.1 said just whether `headroom_retrieve` was offered
+        offered, *rest = msgspec.msgpack.decode(packed)
+        return msgspec.convert([RETRIEVE_TOOL if offered else "", *rest], Turn)

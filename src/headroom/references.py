@@ -10,12 +10,9 @@ from dataclasses import replace
 
 from headroom import marker
 from headroom.contest import Choice, cost, unchanged
-from headroom.conversation import Conversation, Repeat, Worth
+from headroom.conversation import Conversation, Reading, Repeat, Worth, read
 from headroom.model import SHOWN_EARLIER, Compressed, Context, Level, Omission
 from headroom.router import rewrapped, route
-from headroom.text.envelopes import view
-from headroom.text.lines import split_lines
-from headroom.text.numbering import address_offset
 
 _MIN_PART_CHARS, _MOSTLY = 600, 0.5
 _NAME = "repeats"
@@ -31,20 +28,19 @@ def with_references(
     """
     if context.level is Level.LOSSLESS or marker.looks_marked(text):
         return routed()
-    body, envelope = view(text)
-    lines = split_lines(body)
-    repeats = preceding.repeats_in(body, lines, _WORTH[context.level])
+    seen = read(text)
+    repeats = preceding.repeats_in(seen, _WORTH[context.level])
     if not repeats:
         return routed()
-    mostly = sum(sum(map(len, lines[r.start : r.end])) for r in repeats) > len(body) * _MOSTLY
+    mostly = sum(sum(map(len, seen.lines[r.start : r.end])) for r in repeats) > len(seen.text) * _MOSTLY
     choice = unchanged("repeated", tokens) if mostly else routed()
     # A reader who saves most is told once in a conversation what a result was, others once in every text.
     terse = context.level is Level.AGGRESSIVE
     told = set(preceding.told) if terse else set()
-    form = _referring(body, lines, repeats, context, preceding, told)
-    if envelope is not None:
-        form = rewrapped(text, [(envelope, form)], True, context)
-    after = cost(form)
+    form = _referring(seen, repeats, context, preceding, told)
+    if seen.envelope is not None:
+        form = rewrapped(text, [(seen.envelope, form)], True, context)
+    after = cost(form, context)
     if after >= choice.tokens_after:
         return routed() if mostly else choice
     preceding.told |= told
@@ -52,10 +48,10 @@ def with_references(
 
 
 def _referring(
-    text: str, lines: list[str], repeats: list[Repeat], context: Context, preceding: Conversation, told: set[int]
+    seen: Reading, repeats: list[Repeat], context: Context, preceding: Conversation, told: set[int]
 ) -> Compressed:
     """New lines compressed on their own, repeated ones as references; sources not yet `told` are described."""
-    offset = address_offset(text, lines)
+    lines, offset = seen.lines, seen.offset
     out: list[str] = []
     omissions: list[Omission] = []
     names = {_NAME}

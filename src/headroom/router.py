@@ -36,10 +36,12 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
     tokens = count_tokens(text) if tokens is None else tokens
     if depth >= _MAX_DEPTH:
         return compete(text, context, tokens)
-    context = replace(context, query=with_own_question(context.query, text), nested=_nested(context, depth))
+    within = _Within(depth + 1)
+    context = replace(context, query=with_own_question(context.query, text))
+    context = replace(context, nested=_nested(context, within))
     inner = inner_texts(text)
     if len(inner) == 1:
-        return _envelope(text, inner, context, depth, tokens)
+        return _envelope(text, inner, context, within, tokens)
     if not inner and (label := _LABEL.match(text)):
         return _labelled(text, label.end(), context, depth, tokens)
     if not inner and len(parts := _between_tags(text)) > 1:
@@ -48,7 +50,7 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
     if inner:
         # Passages are weighed against each other with their document; one by one they would only cost time.
         settled = whole.compressed is not None and _are_passages(inner)
-        return whole if settled else _envelope(text, inner, context, depth, tokens).or_smaller(whole)
+        return whole if settled else _envelope(text, inner, context, within, tokens).or_smaller(whole)
     if whole.compressed is None and (mended := mend_json(text)):
         return _mended(mended, context, depth, tokens)
     if _settled(whole) or marker.looks_marked(text) or _answers_a_search(text, whole):
@@ -57,13 +59,27 @@ def route(text: str, context: Context, depth: int = 0, tokens: int | None = None
     return whole.or_smaller(_joined(text, parts, context, depth, tokens)) if len(parts) > 1 else whole
 
 
+class _Within:
+    """Routes the texts inside a text, each once: several forms of a document ask for the same strings."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._known: dict[tuple[str, str, str], Choice] = {}
+
+    def route(self, text: str, context: Context) -> Choice:
+        key = text, context.path, context.query  # nothing else of the context differs inside one text
+        if key not in self._known:
+            self._known[key] = route(text, context, self._depth)
+        return self._known[key]
+
+
 def _labelled(text: str, start: int, context: Context, depth: int, before: int) -> Choice:
     """JSON behind a word that says what it is, as some clients write results."""
     choice = route(text[start:], context, depth + 1)
     form = choice.compressed
     if form is None:
         return replace(choice, tokens_before=before, tokens_after=before)
-    return chosen(choice.content_type, before, replace(form, text=text[:start] + form.text), choice.tried)
+    return chosen(choice.content_type, before, replace(form, text=text[:start] + form.text), choice.tried, context)
 
 
 def _between_tags(text: str) -> list[Part]:
@@ -83,8 +99,17 @@ def _answers_a_search(text: str, whole: Choice) -> bool:
 
 def _are_passages(inner: Sequence[Inner]) -> bool:
     """Whether most of what the strings hold is written language."""
-    said = sum(len(one.text) for one in inner if reads_like_prose(sample(one.text).lines))
-    return said * 2 > sum(len(one.text) for one in inner)
+    texts = sorted((one.text for one in inner), key=len, reverse=True)
+    half = sum(map(len, texts)) / 2
+    said = other = 0
+    for text in texts:  # the longest first: few of them tell
+        if reads_like_prose(sample(text).lines):
+            said += len(text)
+        else:
+            other += len(text)
+        if said > half or other >= half:
+            break
+    return said > half
 
 
 def _settled(whole: Choice) -> bool:
@@ -94,12 +119,12 @@ def _settled(whole: Choice) -> bool:
     return whole.sure >= (_LIKELY_SETTLED if shrunk else _SETTLED)
 
 
-def _nested(context: Context, depth: int) -> Nested:
+def _nested(context: Context, within: _Within) -> Nested:
     def compress(text: str, path: str) -> Compressed | None:
-        if depth >= _MAX_DEPTH or len(text) < MIN_CHARS:
+        if len(text) < MIN_CHARS:
             return None
         path = context.path + path[1:] if context.path else path
-        best = route(text, context.inside(path), depth + 1).compressed
+        best = within.route(text, context.inside(path)).compressed
         if best is None or best.lossless:
             return best
         located = tuple(replace(o, path=o.path or path) for o in best.omissions)
@@ -134,7 +159,7 @@ def _joined(text: str, parts: list[Part], context: Context, depth: int, before: 
     if not names:
         return unchanged("mixed", before, tuple(tried))
     form = Compressed("\n".join(out), "+".join(sorted(names)), lossless, tuple(omissions))
-    return chosen("mixed", before, form, tuple(tried))
+    return chosen("mixed", before, form, tuple(tried), context)
 
 
 def _mended(mended: MendedJson, context: Context, depth: int, before: int) -> Choice:
@@ -149,22 +174,23 @@ def _mended(mended: MendedJson, context: Context, depth: int, before: int) -> Ch
     omissions = (*form.omissions, Omission("the cut-off rest", cut, "characters")) if cut else form.omissions
     text = f"[{mended.note}]\n{form.text}" + (f"\n{rest}" if rest else "")
     form = replace(form, text=text, lossless=form.lossless and not cut, omissions=omissions)
-    return chosen(choice.content_type, before, form, choice.tried)
+    return chosen(choice.content_type, before, form, choice.tried, context)
 
 
-def _envelope(text: str, inner: Sequence[Inner], context: Context, depth: int, before: int) -> Choice:
+def _envelope(text: str, inner: Sequence[Inner], context: Context, within: _Within, before: int) -> Choice:
     """The long strings of a JSON text, each compressed and written back as a literal; all other bytes stay."""
     forms: list[tuple[Inner, Compressed]] = []
     tried: list[Tried] = []
     for one in inner:
         path = context.path + one.path[1:] if context.path else one.path
-        choice = route(one.text, context.inside(path), depth + 1)
+        choice = within.route(one.text, context.inside(path))
         tried += choice.tried
         if choice.compressed is not None:
             forms.append((replace(one, path=path), choice.compressed))
     if not forms:
         return unchanged("envelope", before, tuple(tried))
-    return chosen("envelope", before, rewrapped(text, forms, len(inner) == 1, context), tuple(tried))
+    form = rewrapped(text, forms, len(inner) == 1, context)
+    return chosen("envelope", before, form, tuple(tried), context)
 
 
 def rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, context: Context) -> Compressed:
@@ -176,7 +202,7 @@ def rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, co
     for i, (one, form) in enumerate(forms):
         written = form.text if single else marker.place(form.text, one.path)
         if i == last and context.id not in marker.footer_ids(written):
-            written = closed(replace(form, text=written), context.id, one.path if single else "", context.told)
+            written = closed(replace(form, text=written), context, one.path if single else "")
         omissions += (replace(o, path=o.path or one.path) for o in form.omissions)
         out += (text[at : one.start], literal_like(text[one.start : one.end], written))
         at = one.end
@@ -185,7 +211,7 @@ def rewrapped(text: str, forms: list[tuple[Inner, Compressed]], single: bool, co
     return Compressed("".join(out), names, all(form.lossless for _, form in forms), tuple(omissions))
 
 
-def closed(form: Compressed, id: str, path: str = "", told: bool = False) -> str:
-    """The text of a lossy form with its closing line, a brief one where the reader was `told` how to fetch."""
-    brief = told or all(o.kind == SHOWN_EARLIER for o in form.omissions)
-    return f"{form.text.rstrip()}\n{marker.footer(id, path, brief)}"
+def closed(form: Compressed, context: Context, path: str = "") -> str:
+    """The text of a lossy form with its closing line, a brief one where the reader was told how to fetch."""
+    brief = context.told or all(o.kind == SHOWN_EARLIER for o in form.omissions)
+    return f"{form.text.rstrip()}\n{marker.footer(context.id, path, brief, context.tool)}"

@@ -36,7 +36,8 @@ _SUM_RUN = 256
 # The tokenizer package refuses texts of a million characters; pieces this long lose at most one token per joint.
 _EXACT_PIECE = 200_000
 
-_LOW = int.from_bytes(b"\x0f" * (_PIECE + _WINDOW), "little")
+_BLANK = bytes(_MARGIN)
+_LOW = int.from_bytes(b"\x0f" * 2 * (_PIECE + _WINDOW), "little")
 _HIGH = _LOW << 4
 
 _Tables = tuple[bytes, ...]
@@ -119,17 +120,14 @@ def count_tokens(text: str) -> int:
     if not text:
         return 0
     data = text.encode("utf-8", "surrogatepass")
-    margin = bytes(_MARGIN)
-    all_ascii = text.isascii()
     total = 0
     for start in range(0, len(data), _PIECE):
-        piece = data[max(start - _MARGIN, 0) : start + _PIECE + _MARGIN]
-        if start == 0:
-            piece = margin + piece
-        if start + _PIECE + _MARGIN > len(data):
-            piece += margin[: start + _PIECE + _MARGIN - len(data)]
+        end = start + _PIECE + _MARGIN
+        piece = data[start - _MARGIN : end] if start else _BLANK + data[:end]
+        if end > len(data):
+            piece += _BLANK[: end - len(data)]
         total += _weigh(piece, _ASCII)
-        if not all_ascii and not piece.isascii():
+        if not piece.isascii():
             total += _weigh(piece, _WIDE)
     return max(1, (total + _SCALE // 2) // _SCALE)
 
@@ -159,8 +157,7 @@ def exact_counter(encoding: str = "o200k_base") -> Callable[[str], int] | None:
 
 def _weigh(piece: bytes, tables: _Tables) -> int:
     """Add up the weights of all bytes of the piece except its margins, in steps of 1/_SCALE token."""
-    first = _chain(piece, tables[0:3])
-    second = _chain(piece, tables[3:6])
+    first, second = _chains(piece, tables)
     size = len(piece) - _WINDOW
     # The low half-byte comes from the first chain, the high one from the second: each table fills only its half.
     left = int.from_bytes(first.translate(tables[6]), "little")
@@ -171,12 +168,14 @@ def _weigh(piece: bytes, tables: _Tables) -> int:
     return sum([adler32(weights[at : at + _SUM_RUN]) & 0xFFFF for at in runs]) - len(runs) - _ZERO * size
 
 
-def _chain(piece: bytes, tables: _Tables) -> bytes:
-    """Code the 8 bytes that start at each byte of the piece into one byte."""
-    codes = piece
+def _chains(piece: bytes, tables: _Tables) -> tuple[bytes, bytes]:
+    """Code the 8 bytes that start at each byte of the piece into one byte by each of the chains."""
+    size = len(piece)
+    first = second = piece
     # A table holds a 4-bit code for the left part of a pair and one for the right part; the shift (in bits) brings
-    # the right part, 1, 2 or 4 bytes on, to the left one.
-    for shift, table in zip((8, 16, 32), tables, strict=True):
-        packed = int.from_bytes(codes.translate(table), "little")
-        codes = ((packed & _LOW) | ((packed >> shift) & _HIGH)).to_bytes(len(piece), "little")
-    return codes
+    # the right part, 1, 2 or 4 bytes on, to the left one.  One number holds both chains, one behind the other.
+    for shift, one, other in zip((8, 16, 32), tables[0:3], tables[3:6], strict=True):
+        packed = int.from_bytes(first.translate(one) + second.translate(other), "little")
+        codes = ((packed & _LOW) | ((packed >> shift) & _HIGH)).to_bytes(2 * size, "little")
+        first, second = codes[:size], codes[size:]
+    return first, second

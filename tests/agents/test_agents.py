@@ -18,10 +18,11 @@ from headroom.tokens import count_tokens
 from tests.agents.clients import AGENTS, AIDER, Agent, Session, aider
 from tests.agents.provider import Got, Provider
 from tests.agents.running import LOOK, PYTHON, project, proxy
-from tests.agents.script import RETRIEVE, Heard, Say, Script, fetch, in_order
+from tests.agents.script import RETRIEVE, Call, Heard, Say, Script, fetch, in_order
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="agents are started by their Unix programs")
 HALVED = {"claude", "codex"}
+SMALL = {"opencode"}  # its first request is: it is offered nothing, its own shell is asked
 TEST = f"{PYTHON} -m pytest -v -p no:cacheprovider"
 LAST_LEGS = (0, 2, 5, 6)  # of the client's turns below: the requests whose replies it got the end of
 NAMES = [agent.name for agent in AGENTS]
@@ -81,7 +82,7 @@ def test_a_session_ends_as_without_the_proxy(agent: Agent, stage: Stage, provide
     assert len(helped.ran) == len(LOOK)
     assert len(shortened) == len(plain) == len(LOOK) + 1
     for before, after in zip(plain, shortened, strict=True):
-        _only_offers_one_tool_more(before, after)
+        _only_offers_one_tool_more(before, after, () if agent.name in SMALL else (RETRIEVE,))
     _each_repeats_the_one_before(shortened)
     assert set(provider.others) <= {"anthropic HEAD /"}  # Claude Code's, which warms the way up
     assert helped.tokens == _reported(shortened)
@@ -117,6 +118,29 @@ def test_originals_that_the_model_asks_for(agent: Agent, stage: Stage, tmp_path:
     assert len(part.splitlines()) == len(some) + 1
     assert part.partition("\n")[2] in whole
     assert "\n".join(whole.splitlines()[1:4]) in first
+
+
+def test_originals_that_the_model_asks_the_agents_shell_for(agent: Agent, stage: Stage, tmp_path: Path) -> None:
+    if agent.name not in SMALL:
+        pytest.skip("is offered the tool")
+
+    def asking(heard: Heard) -> dict[str, str]:
+        return agent.shell(f'headroom retrieve id="{heard.done[0].kept_as}" --lines=21-25').asked(heard)
+
+    script = in_order(
+        Say("The log first.", (agent.shell("head -n 120 app.log"),)),
+        Say("", (Call(agent.shell("").name, asking),)),
+        Say("And last.", (agent.shell("cat pytest.ini"),)),
+        Say("It was the card."),
+    )
+    session, turns = stage.proxied(script, tmp_path)
+    assert session.answer.endswith("It was the card.")
+    assert len(session.ran) == 3
+    _each_repeats_the_one_before(turns)
+    final = turns[-1].heard
+    assert final is not None
+    log = (tmp_path / "stage" / "project" / "app.log").read_text().splitlines()
+    assert "\n".join(log[20:25]) in final.done[1].result
 
 
 TESTED = """\
@@ -157,14 +181,13 @@ def _untimed(ran: tuple[str, str]) -> tuple[str, list[str]]:
     return ran[0], sorted(re.sub(r"\bin \d+\.\d+s", "in no time", ran[1]).split("\n"))
 
 
-def _only_offers_one_tool_more(before: Got, after: Got) -> None:
-    """What the client sent but for shorter results, and the tool that the proxy answers itself."""
+def _only_offers_one_tool_more(before: Got, after: Got, more: Sequence[str]) -> None:
+    """What the client sent but for shorter results, and the tool that the proxy answers itself, if it is worth that."""
     assert after.own_tools == before.own_tools
     assert before.heard is not None
     assert after.heard is not None
-    offered = list(after.heard.tools)
-    offered.remove(RETRIEVE)
-    assert offered == list(before.heard.tools)
+    assert [tool for tool in after.heard.tools if tool != RETRIEVE] == list(before.heard.tools)
+    assert after.heard.tools.count(RETRIEVE) == len(more)
     assert [(d.name, d.arguments) for d in after.heard.done] == [(d.name, d.arguments) for d in before.heard.done]
     assert [type(element) for element in after.history] == [type(element) for element in before.history]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from headroom.ccr import database
 from headroom.ccr.default import data_folder, default_store
 from headroom.ccr.sqlite import SCHEMA, SQLiteStore
 from headroom.errors import InputError, NotFound, StoreError
@@ -119,6 +122,18 @@ def test_no_connection_is_open_while_a_process_forks(store: SQLiteStore) -> None
         names = [os.readlink(f"/proc/self/fd/{n}") for n in range(3, 64) if os.path.lexists(f"/proc/self/fd/{n}")]
         os._exit(sum("ccr.sqlite3" in name for name in names))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_the_log_is_taken_over_beside_the_work(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_TAKEN_OVER", 3)
+    ids = [store.put(text) for text in ("one", "two", "three")]
+    for thread in threading.enumerate():
+        if thread.name == "checkpoint":
+            thread.join()
+    alone = Path(store.path).with_name("without its log")
+    shutil.copy(store.path, alone)
+    with closing(sqlite3.connect(alone)) as db:
+        assert {id for (id,) in db.execute("SELECT id FROM originals")} == set(ids)
 
 
 def test_a_deleted_file_is_noticed(store: SQLiteStore) -> None:

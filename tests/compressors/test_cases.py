@@ -7,7 +7,7 @@ and target. The first line of expected.txt says which compressor won; the rest i
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from headroom.hints import intent_of
 from headroom.model import Compressed, Context, Level, ToolCall
 from headroom.plugins import compressors
 from headroom.router import route
+from headroom.text.lines import sample
 
 CASES = Path(__file__).parent / "cases"
 
@@ -68,6 +69,13 @@ def test_lossless_candidates_decode(case: Case) -> None:
         for candidate in compressor.compress(case.text, case.context()):
             if candidate.lossless:
                 assert compressor.same(compressor.decode(candidate.text), case.text), compressor.name
+
+
+def test_those_that_are_asked_last_are_never_surer_than_that() -> None:
+    """The contest passes them over where another compressor is 0.8 sure of the text."""
+    for case in cases():
+        seen, context = sample(case.text), replace(case.context(), level=Level.AGGRESSIVE)
+        assert all(compressors()[name].sniff(seen, context) <= 0.6 for name in ("plain", "prose")), case.folder
 
 
 def test_every_compressor_has_cases() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -108,33 +109,35 @@ async def test_a_socket_is_not_opened_over_it() -> None:
         writer.close()
 
 
-async def test_a_socket_that_is_open_is_told_too() -> None:
+@pytest.mark.parametrize("header", ["", "x-headroom-bypass: true", "x-headroom-level: none"])
+async def test_a_socket_that_is_open_is_told_too(header: str) -> None:
     ended = {"type": "response.completed", "response": {"id": "r", "usage": {"input_tokens": 9, "output_tokens": 1}}}
 
     async def answer(request: web.Request) -> web.StreamResponse:
         socket: web.WebSocketResponse = web.WebSocketResponse()
         await socket.prepare(request)
-        async for _ in socket:
-            asked.append(1)
+        async for frame in socket:
+            asked.append(frame.data)
             await socket.send_json({"type": "response.created", "response": {"id": "r"}})
             await socket.send_json(ended)
         return socket
 
-    asked: list[int] = []
+    asked: list[str] = []
+    headers = dict([header.split(": ")]) if header else {}
     async with served(answer) as port, proxied(port, daily_budget_tokens=10) as w:
-        async with w.client.ws_connect(w.url + "/v1/responses") as socket:
+        async with w.client.ws_connect(w.url + "/v1/responses", headers=headers) as socket:
             request = {"type": "response.create", "model": "m", "input": [{"role": "user", "content": "hello"}]}
             await socket.send_json(request)
             assert [(await socket.receive_json())["type"] for _ in range(2)][-1] == "response.completed"
-            await socket.send_json(request)
+            await socket.send_json({**request, "stream_id": "main"})
             refused = await socket.receive_json()
-            assert (refused["type"], refused["status"], refused["error"]["type"]) == (
-                "error",
-                429,
-                "insufficient_quota",
-            )
-            assert "00:00 UTC" in refused["error"]["message"]
-        assert len(asked) == 1
+            error = refused.pop("error")
+            assert refused == {"type": "error", "status": 429, "stream_id": "main"}
+            assert error["type"] == "insufficient_quota"
+            assert "00:00 UTC" in error["message"]
+        assert asked == [json.dumps(request)]
+        stats = await w.stats()
+        assert (stats["budget"]["used"], stats["reasons"]["over_budget"]) == ({"default": 10}, 1)
 
 
 async def test_days_and_restarts(tmp_path: Path) -> None:

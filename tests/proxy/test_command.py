@@ -24,6 +24,7 @@ from click.testing import CliRunner
 from headroom.cli.proxy import command, reread
 from headroom.model import Level
 from headroom.proxy.settings import Settings
+from headroom.rules import Switch
 from tests.proxy.world import Got, anthropic_body, eventually, raw_served, reply_ok, served
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks")
@@ -161,15 +162,15 @@ async def test_settings_are_read_again(tmp_path: Path) -> None:
         got.append(await request.read())
         return web.json_response({})
 
-    file = tmp_path / "proxy.conf"
+    file = tmp_path / "headroom.toml"
     async with served(recording) as port:
-        address = f"ANTHROPIC_TARGET_API_URL=http://127.0.0.1:{port}\n"
-        file.write_text("# a comment\n\nHEADROOM_LEVEL=none\n" + address)
+        address = f'anthropic_url = "http://127.0.0.1:{port}"\n'
+        file.write_text('# a comment\n\n[proxy]\nlevel = "none"\n' + address)
         async with command_running("--config", str(file)) as running:
             assert "level none" in running.line
-            for text in ("", "HEADROOM_LEVEL=nonsense\n", "HEADROOM_LEVEL=balanced\n"):
-                if text:
-                    file.write_text(text + address)
+            for level in ("", "nonsense", "balanced"):
+                if level:
+                    file.write_text(f'[proxy]\nlevel = "{level}"\n{address}')
                     running.process.send_signal(signal.SIGHUP)
                     await asyncio.sleep(0.3)
                 await running.post("/v1/messages", anthropic_body())
@@ -283,6 +284,13 @@ def _sample(name: str, default: Any) -> tuple[str, Any]:
     return ("http://x", "http://x") if name.endswith("_url") else ("7", type(default)(7))
 
 
+def _as_toml(name: str, value: str, expected: Any) -> str:
+    if name in ("tools", "strategies"):
+        key, _, word = value.rpartition("=")
+        return f'[{name}]\n"{key}" = "{word}"\n'
+    return f"[proxy]\n{name} = {json.dumps([value] if isinstance(expected, tuple) else expected)}\n"
+
+
 def test_every_setting_has_a_flag_and_a_variable_that_have_an_effect(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -293,6 +301,8 @@ def test_every_setting_has_a_flag_and_a_variable_that_have_an_effect(
         "level": ("aggressive", Level.AGGRESSIVE),
         "retrieve": ("no", False),
         "align": ("yes", True),
+        "tools": ("mcp__*=none", (("mcp__*", None),)),
+        "strategies": ("log:Bash=off", (("log:Bash", Switch.OFF),)),
         "upstreams": ("a=http://b", (("a", "http://b"),)),
         "allow_hosts": ("Box", ("box",)),
         "ca_file": (str(file), str(file)),
@@ -308,21 +318,21 @@ def test_every_setting_has_a_flag_and_a_variable_that_have_an_effect(
         monkeypatch.setenv(setting.metadata["env"], value)
         by_variable = reread([])
         monkeypatch.delenv(setting.metadata["env"])
-        config = tmp_path / "conf"
-        config.write_text(f"{setting.metadata['env']}={value}\n")
+        config = tmp_path / "headroom.toml"
+        config.write_text(_as_toml(name, value, expected))
         by_file = reread(["--config", str(config)])
         assert [getattr(one, name) for one in (by_flag, by_variable, by_file)] == [expected] * 3, name
 
 
 def test_flags_win_over_variables_over_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    config = tmp_path / "conf"
-    config.write_text("HEADROOM_PORT=1\nHEADROOM_WORKERS=2\nHEADROOM_BUDGET_MS=3\n")
+    config = tmp_path / "headroom.toml"
+    config.write_text("[proxy]\nport = 1\nworkers = 2\nbudget_ms = 3\n")
     monkeypatch.setenv("HEADROOM_WORKERS", "4")
     monkeypatch.setenv("HEADROOM_BUDGET_MS", "5")
     found = reread(["--config", str(config), "--budget-ms", "6"])
     assert found
     assert (found.port, found.workers, found.budget_ms) == (1, 4, 6)
-    config.write_text("HEADROOM_PROT=1\n")
+    config.write_text("[proxy]\nprot = 1\n")
     assert reread(["--config", str(config)]) is None
 
 

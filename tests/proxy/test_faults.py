@@ -279,7 +279,7 @@ async def leaves_nothing(w: World, before: Before, requests: int) -> None:
     await eventually(lambda: not before.further_tasks())
     await eventually(lambda: not w.proxy._aligning._stuck)
     for lane in w.proxy._aligning._lanes.values():
-        assert lane._work_queue.empty()
+        assert lane._jobs.empty()
     assert len([thread for thread in set(threading.enumerate()) - before.threads if "headroom" in thread.name]) <= 3
 
 
@@ -387,7 +387,7 @@ async def test_what_was_not_forwarded_is_not_pinned() -> None:
         go_on.set()
         queue: Any = w.proxy._aligning
         await queue.run(lambda: None)
-        await eventually(queue._lanes[False]._work_queue.empty)
+        await eventually(queue._lanes[False]._jobs.empty)
         assert (await w.post("/v1/messages", second))[0] == 200
         assert len(w.got) == 2
         assert len(w.got[1].body) < len(second) * 0.6

@@ -15,6 +15,7 @@ import zstandard
 from aiohttp import web
 
 from headroom.errors import InputError
+from headroom.marker import RETRIEVE_TOOL
 from headroom.proxy.aligning import Abandoned
 from headroom.proxy.engine import Engine
 from tests.proxy.world import (
@@ -36,7 +37,7 @@ class StandInAligned:
     body: bytes
     changed: bool
     outcomes: tuple[Any, ...] = ()
-    offered: bool = False
+    channel: str = ""
     key: bytes = b"key"
 
 
@@ -60,7 +61,13 @@ class StandIn:
     def let_pass(self, body: bytes, dialect: Any) -> None:
         self.let_passed.append(body)
 
+    def renamed(self, body: bytes, dialect: Any) -> bytes:
+        return body.replace(b"CLIENTS", b"PROVIDERS")
+
     def keep_exchange(self, key: bytes, exchange: bytes) -> None: ...
+
+
+TOOLS = [{"name": "Bash", "description": "runs", "input_schema": {"type": "object"}}]
 
 
 def changing(body: bytes, **more: Any) -> bytes:
@@ -144,6 +151,63 @@ async def test_a_refused_change_is_sent_again_as_it_came_once(status: int) -> No
         assert stats["reasons"]["retried_as_it_came"] == 1
         assert cast("StandIn", w.engine.aligner).left_alone == [b"key"]
         assert stats["tokens_saved"] == 0
+
+
+async def test_what_is_sent_again_names_the_reply_before_as_the_provider_does() -> None:
+    async def picky(request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=400 if b"LONG" not in await request.read() else 200)
+
+    came = b'{"previous_response_id":"CLIENTS","a":"LONG"}'
+    async with world(picky, stand_in()) as w:
+        for encoding, body in (("identity", came), ("gzip", gzip.compress(came))):
+            assert (await w.post("/v1/responses", body, content_encoding=encoding))[0] == 200
+            again = w.got.pop()
+            assert again.body == came.replace(b"CLIENTS", b"PROVIDERS")
+            assert again.header("content-encoding") in (None, "identity")
+
+
+@pytest.mark.parametrize("headers", [{"x_headroom_bypass": "true"}, {"x_headroom_level": "none"}])
+async def test_after_a_request_that_was_not_looked_at_its_conversation_stays_as_it_came(headers: Any) -> None:
+    def body(results: int) -> bytes:
+        conversation = json.loads(anthropic_body())
+        messages = conversation["messages"]
+        for _ in range(results - 1):
+            messages += messages[1:3]
+        return json.dumps({**conversation, "tools": TOOLS}).encode()
+
+    async with world() as w:
+        await w.post("/v1/messages", body(1))
+        assert len(w.got[0].body) < len(body(1)) / 2
+        await w.post("/v1/messages", body(2), **headers)
+        await w.post("/v1/messages", body(3))
+        assert [got.body for got in w.got[1:]] == [body(2), body(3)]
+        await w.post("/v1/messages", body(1)[:-9], **headers)
+        await w.post("/v1/messages", b"", **headers)
+        assert [got.body for got in w.got[3:]] == [body(1)[:-9], b""]
+    async with world(level=None) as w:  # where nothing is ever changed nothing has to be remembered
+        engine = w.engine.aligner
+        engine.let_pass = None  # type: ignore[assignment, method-assign]
+        await w.post("/v1/messages", body(1))
+        assert w.got[0].body == body(1)
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/v1/chat/completions", {"n": 2}),
+        ("/v1beta/models/g:generateContent", {"generationConfig": {"candidateCount": 2}}),
+    ],
+)
+async def test_who_wants_several_replies_is_not_offered_the_tool(path: str, more: dict[str, Any]) -> None:
+    function = {"name": "shell", "parameters": {"type": "object"}}
+    chat = {"messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function", "function": function}]}
+    contents = [{"role": "user", "parts": [{"text": "x"}]}]
+    gemini = {"contents": contents, "tools": [{"functionDeclarations": [function]}]}
+    body = chat if "chat" in path else gemini
+    for asked in (body, {**body, **more}):
+        async with world() as w:
+            await w.post(path, json.dumps(asked).encode())
+            assert (RETRIEVE_TOOL.encode() in w.got[0].body) is (asked is body)
 
 
 async def test_the_second_refusal_is_the_answer() -> None:

@@ -437,6 +437,47 @@ async def test_what_a_client_sends_during_a_hidden_exchange_waits() -> None:
         ]
 
 
+async def test_who_steers_a_hidden_exchange_names_what_the_upstream_knows() -> None:
+    engine = real_engine()
+    id = with_original(engine)
+    going_on = asyncio.Event()
+
+    async def talk(upstream: Upstream, socket: web.WebSocketResponse) -> None:
+        await upstream.receive(socket)
+        for frame in frames_of(message(text("I look."), call("call_1", id))):
+            await socket.send_str(frame)
+        await upstream.receive(socket)
+        await going_on.wait()
+        first, *others = frames_of(message(text("one"), id="resp_2"))
+        await socket.send_str(first)
+        for _ in range(2):
+            named = json.loads(await upstream.receive(socket))["previous_response_id"]
+            steer = {"previous_response_id": named}
+            await socket.send_json({"type": "response.steer.accepted", "sequence_number": 1, "steer": steer})
+        for frame in others:
+            await socket.send_str(frame)
+        await upstream.receive(socket)
+
+    steer = {"type": "response.steer", "previous_response_id": "resp_1", "input": [{"role": "user", "content": "no"}]}
+    async with sockets(talk, engine) as (w, upstream), dial(w) as socket:
+        await socket.send_json(create(ASKED))
+        await eventually(lambda: len(upstream.frames) == 2)
+        await socket.send_json(steer)  # nothing runs at this moment that it could be about
+        await asyncio.sleep(0.1)
+        assert len(upstream.frames) == 2
+        going_on.set()
+        await eventually(lambda: len(upstream.frames) == 3)
+        await socket.send_json(steer)
+        reply = await reply_of(socket)
+        assert upstream.sent[2] == upstream.sent[3] == {**steer, "previous_response_id": "resp_2"}
+        accepted = [event["steer"] for event in reply if event["type"] == "response.steer.accepted"]
+        assert accepted == [{"previous_response_id": "resp_1"}] * 2
+        assert numbers(reply) == list(range(len(reply)))
+        await socket.send_json(cancel := {"type": "response.cancel", "response_id": "resp_1"})
+        await eventually(lambda: len(upstream.frames) == 5)
+        assert upstream.sent[4] == {**cancel, "response_id": "resp_2"}
+
+
 async def test_lanes_do_not_wait_for_each_other() -> None:
     engine = real_engine()
     id = with_original(engine)

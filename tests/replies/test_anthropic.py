@@ -219,3 +219,15 @@ def test_a_model_that_asks_forever_is_told_to_go_on() -> None:
     turn = Turn(*replies, message(text("Done.")))
     assert seen(turn.streamed())["content"] == [text("Done.")]
     assert "go on with what you have" in turn.asked(11)[-1]["content"][0]["content"]
+
+
+def test_what_is_kept_for_an_hour_is_told_apart() -> None:
+    reply = message(text("Done."))
+    reply["usage"]["cache_creation"] = {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4}
+    _, whole = REPLY.whole(json.dumps(reply).encode(), None)
+    stream = REPLY.stream(None)
+    for event in EventReader().feed(events(reply)):
+        stream.feed(event)
+    stream.end_leg()
+    for usage in (whole, stream.usage):
+        assert (usage.cache_write, usage.cache_write_1h) == (7, 4)

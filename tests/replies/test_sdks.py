@@ -6,9 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
+from headroom.plugins import replies
+from headroom.wire.sse import EventReader
 from tests.replies import test_anthropic as anthropic
 from tests.replies import test_gemini as gemini
 from tests.replies import test_openai_chat as chat
@@ -39,6 +42,43 @@ def upstream(stream: bytes) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+REFUSALS = {
+    "anthropic": b'{"type":"error","error":{"type":"overloaded_error","message":"too busy"}}',
+    "openai_chat": b'{"error":{"message":"too busy","type":"server_error","code":"busy"}}',
+    "openai_responses": b'{"error":{"message":"too busy","type":"server_error","code":"busy"}}',
+    "gemini": b'[{"error":{"code":529,"message":"too busy","status":"UNAVAILABLE"}}]',
+}
+
+
+def streamed(name: str, url: str) -> Iterator[Any]:
+    """A stream as an SDK reads it."""
+    asked = [{"role": "user", "content": "x"}]
+    if name == "anthropic":
+        sdk = pytest.importorskip("anthropic")
+        messages = sdk.Anthropic(api_key="x", base_url=url).messages
+        yield from messages.create(model="m", max_tokens=9, messages=asked, stream=True)
+    elif name == "gemini":
+        sdk = pytest.importorskip("google.genai")
+        client = sdk.Client(api_key="x", http_options={"base_url": url})
+        yield from client.models.generate_content_stream(model="m", contents="x")
+    else:
+        client = pytest.importorskip("openai").OpenAI(api_key="x", base_url=url)
+        if name == "openai_chat":
+            yield from client.chat.completions.create(model="m", messages=asked, stream=True)
+        else:
+            yield from client.responses.create(model="m", input=asked, stream=True)
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_stream_that_can_not_go_on_raises_in_every_sdk(name: str) -> None:
+    for status, body, words in ((529, REFUSALS[name], "too busy"), (502, b"<html>", "refused to go on")):
+        event = replies()[name].failure(status, body)
+        assert list(EventReader().feed(event.raw)) == [event]
+        with upstream(event.raw) as url, pytest.raises(Exception, match=words) as raised:
+            list(streamed(name, url))
+        assert "APIError" in [kind.__name__ for kind in type(raised.value).__mro__]
 
 
 def test_anthropic() -> None:

@@ -1,7 +1,8 @@
 """One SQLite file as this project uses it: private, opened late, safe with threads, forks and many processes.
 
 Durability: WAL with synchronous=NORMAL. What a transaction committed survives kill -9 of this and every other process;
-after a power failure the last moments before it may be missing.
+after a power failure the last moments before it may be missing. What the write-ahead log holds is taken over into the
+file beside the work, since that waits for the disk; only where writes never pause does a transaction do it itself.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from headroom.errors import StoreError
 
 PATIENCE = 10.0  # seconds to wait for who else uses a file
 _LOG_BYTES = 8 << 20  # what a large write leaves of the write-ahead log
+_TAKEN_OVER = 200  # transactions after which the log is taken over into the file
+_LOG_PAGES = 4_000  # of the log, with which a transaction takes it over itself
 _SCHEMA_ERRORS = ("no such table", "no such column", "malformed database schema")
 
 
@@ -37,6 +40,7 @@ class Database:
         self.path = Path(path).absolute()
         self._schema, self._version, self._patience = schema, version, patience
         self._file: tuple[int, int] | None = None
+        self._written = 0
         self._lock = threading.Lock()
         with _all_lock:
             _all.add(self)
@@ -59,6 +63,9 @@ class Database:
         """The connection inside a transaction: all or nothing, committed at the end."""
         with self.connection() as db, transaction(db):
             yield db
+        self._written += 1
+        if self._written % _TAKEN_OVER == 0:
+            threading.Thread(target=_take_over, args=(self.path,), name="checkpoint", daemon=True).start()
 
     def close(self) -> None:
         """Closes the file; the next use opens it again."""
@@ -80,13 +87,8 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives its -wal and -shm files the mode of the database, so that has to be right from the start.
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if os.name == "posix" and os.fstat(handle).st_mode & 0o077:
-                os.fchmod(handle, 0o600)
-        finally:
-            os.close(handle)
+        with _making:
+            self._make_private()
         db = sqlite3.connect(self.path, timeout=self._patience, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)
@@ -95,6 +97,18 @@ class Database:
             raise
         return db
 
+    def _make_private(self) -> None:
+        """Sees to the file's mode: SQLite gives its -wal and -shm files the same, so it has to be right from the start.
+
+        A file that is there is not opened for it: closing a handle gives up the locks that all connections of this
+        process have on the file, and another process then deletes the log that they write to.
+        """
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            if os.name == "posix" and os.stat(self.path).st_mode & 0o077:
+                os.chmod(self.path, 0o600)
+
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = _version(db)
         if version == 0:
@@ -102,6 +116,7 @@ class Database:
         if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             _patiently(lambda: db.execute("PRAGMA journal_mode = WAL").fetchone(), self._patience)
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         db.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         db.execute("PRAGMA secure_delete = ON")  # what is purged is gone from the file, not only from its index
         if version == 0:
@@ -154,6 +169,14 @@ def shrink(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
+def _take_over(path: Path) -> None:
+    """Copies what the write-ahead log holds into the file while others go on, and can start the log anew then."""
+    address = f"{path.as_uri()}?mode=rw"  # which makes no file where there is none any more
+    # What fails now is done the next time.
+    with _taking_over, suppress(sqlite3.Error), closing(sqlite3.connect(address, timeout=0, uri=True)) as db:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
 def _version(db: sqlite3.Connection) -> int:
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     return version
@@ -182,11 +205,14 @@ def _patiently(step: Callable[[], object], seconds: float) -> None:
 
 _all: weakref.WeakSet[Database] = weakref.WeakSet()
 _all_lock = threading.Lock()
+_making = threading.Lock()  # files: nobody here opens one that is being made
 _held: list[Database] = []
+_taking_over = threading.Lock()
 
 
 def _before_fork() -> None:
     """Closes all connections (SQLite's locks don't pass to a child); parent and child open them again when needed."""
+    _taking_over.acquire()
     _all_lock.acquire()
     for database in list(_all):
         database._lock.acquire()
@@ -198,6 +224,7 @@ def _after_fork() -> None:
     while _held:
         _held.pop()._lock.release()
     _all_lock.release()
+    _taking_over.release()
 
 
 if hasattr(os, "register_at_fork"):

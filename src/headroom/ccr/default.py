@@ -6,7 +6,7 @@ import os
 from functools import cache, lru_cache
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_config_path, user_data_path
 
 from headroom.ccr.database import PATIENCE
 from headroom.ccr.memory import MemoryStore
@@ -19,10 +19,17 @@ STORE_FILE = "ccr.sqlite3"
 
 def data_folder() -> Path:
     """Where Headroom keeps what it keeps: `HEADROOM_HOME`, else the platform's data folder."""
+    return _home() or user_data_path("headroom", appauthor=False)
+
+
+def config_folder() -> Path:
+    """Where files are looked for that a user has written: `HEADROOM_HOME`, else the platform's folder for such."""
+    return _home() or user_config_path("headroom", appauthor=False)
+
+
+def _home() -> Path | None:
     home = os.environ.get("HEADROOM_HOME")
-    if home:
-        return Path(home).expanduser()
-    return user_data_path("headroom", appauthor=False)
+    return Path(home).expanduser() if home else None
 
 
 def default_store(project: str = "default", patience: float = PATIENCE) -> Store:

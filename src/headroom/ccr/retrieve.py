@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from headroom.ccr.json_path import Value, describe, document, find, items
 from headroom.ccr.ranges import Range, page, parse_ranges, spelled
 from headroom.ccr.search import addresses, excerpt, pieces, ranked, written
-from headroom.errors import HeadroomError, InputError, NotFound
+from headroom.errors import HeadroomError, InputError, NotFound, StoreError
 from headroom.interfaces import Store
-from headroom.marker import RETRIEVE_TOOL, plural
+from headroom.marker import RETRIEVE_TOOL, command_call, plural
 from headroom.text.lines import split_lines
 from headroom.text.numbering import address_offset
 from headroom.text.parts import split_parts
@@ -110,8 +112,11 @@ def retrieve(
     )
 
 
-def render(part: Retrieved) -> str:
-    """A part as plain text for a model: what it is, the part itself, and the call for what comes next."""
+def render(part: Retrieved, tool: str = "") -> str:
+    """A part as plain text for a model: what it is, the part itself, and the call for what comes next.
+
+    `tool` is one of the client's own that the call goes to; by default `headroom_retrieve`.
+    """
     inside = f", {part.path}" if part.path else ""
     last = part.first + part.total - 1
     if not part.exact:
@@ -125,13 +130,46 @@ def render(part: Retrieved) -> str:
         out.append(part.heading)
     out.append(part.text)
     if part.more is not None:
-        path = f", path={part.path!r}" if part.path else ""
         left = "the rest" if part.exact else "more matches"
-        out.append(f'[for {left} call {RETRIEVE_TOOL}(id="{part.id}"{path}, {part.unit}="{part.more}")]')
+        out.append(f"[for {left} {_call(part, part.more, tool)}]")
     return "\n".join(out)
 
 
-def retrieve_text(
+def _call(part: Retrieved, more: str, tool: str) -> str:
+    if tool:
+        return command_call(tool, part.id, part.path, f"--{part.unit}={shlex.quote(more)}")
+    path = f", path={part.path!r}" if part.path else ""
+    return f'call {RETRIEVE_TOOL}(id="{part.id}"{path}, {part.unit}="{more}")'
+
+
+def retrieve_text(store: Store, id: str, **selectors: Any) -> str:
+    """The answer to a model's retrieval call; whatever goes wrong is said in plain words and final, it never raises.
+
+    The selectors are those of `retrieve`, in any form that a model may give them.
+    """
+    id = str(id).strip().strip("\"'`")
+    try:
+        return render(_page(store, id, **selectors))
+    except Exception as error:
+        return _refusal(id, error)
+
+
+def answered(store: Store, result: str, tool: str, id: str, **selectors: Any) -> str | None:
+    """What takes the place of a result of the client's `tool` that a model called for an original.
+
+    None where nothing does: the original is not kept, or the result shows what was asked for.
+    """
+    try:
+        part = _page(store, id, **selectors)
+    except (NotFound, StoreError):
+        return None
+    except Exception as error:
+        return _refusal(id, error)
+    shown = part.text.strip()
+    return None if shown and f"\n{shown}\n" in f"\n{result.strip()}\n" else render(part, tool)
+
+
+def _page(
     store: Store,
     id: str,
     *,
@@ -141,24 +179,23 @@ def retrieve_text(
     query: str | None = None,
     limit: int | None = None,
     cursor: str | None = None,
-) -> str:
-    """The answer to a model's retrieval call; whatever goes wrong is said in plain words and final, it never raises."""
-    id = str(id).strip().strip("\"'`")
-    try:
-        most = int(limit) if limit else None if query else TOOL_LINES
-        return render(
-            retrieve(
-                store, id, lines=lines or None, rows=rows or None, path=path, query=query, limit=most, cursor=cursor,
-                characters=TOOL_CHARACTERS,
-            )
-        )  # fmt: skip
-    except NotFound:
+) -> Retrieved:
+    """As much of what was asked for as a model gets at once."""
+    most = int(limit) if limit else None if query else TOOL_LINES
+    return retrieve(
+        store, id, lines=lines or None, rows=rows or None, path=path, query=query, limit=most, cursor=cursor,
+        characters=TOOL_CHARACTERS,
+    )  # fmt: skip
+
+
+def _refusal(id: str, error: Exception) -> str:
+    if isinstance(error, NotFound):
         return f"The original {id} is not kept any more and can't be returned. Run the command again to see its output."
-    except HeadroomError as error:
+    if isinstance(error, HeadroomError):
         return f"Nothing was returned: {error}."
-    except Exception as error:  # arguments of any kind may come from a model; its turn must not end here
-        _log.warning("retrieval of %s failed: %r", id, error)
-        return "Nothing was returned: id, lines, rows, path and query must be strings, limit a number."
+    # Arguments of any kind may come from a model; its turn must not end here.
+    _log.warning("retrieval of %s failed: %r", id, error)
+    return "Nothing was returned: id, lines, rows, path and query must be strings, limit a number."
 
 
 def _root(text: str) -> Value:

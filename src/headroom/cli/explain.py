@@ -17,7 +17,7 @@ from headroom.hints import intent_of
 from headroom.marker import has_footer, looks_marked, plural, span
 from headroom.model import Block, BlockReport, Context, Role, ToolCall
 from headroom.options import Options
-from headroom.pipeline import Outcome, compress_blocks
+from headroom.pipeline import compress_blocks
 from headroom.text.numbering import address_offset
 
 _MOST_RANGES, _WIDEST, _GAP = 6, 300, 2
@@ -53,12 +53,13 @@ def command(file: str, as_json: bool, rows: int, full: bool, **options: Any) -> 
     for t in outcome.tried:
         click.echo(f"candidate   {t.compressor}: {t.tokens:,} tokens, {'lossless' if t.lossless else 'with omissions'}")
     click.echo(f"result      {summary(outcome.report)}")
-    _left_out(outcome.report)
+    left_out(outcome.report)
     if rows and outcome.text != text:
-        _side_by_side(text, outcome, None if full else rows)
+        side_by_side(text, outcome.text, outcome.report, None if full else rows)
 
 
-def _left_out(report: BlockReport) -> None:
+def left_out(report: BlockReport) -> None:
+    """Prints what a report says was left out, a line for each kind."""
     for o in report.omissions:
         where = ", ".join(span(a, b) for a, b in o.ranges[:_MOST_RANGES])
         where += " …" if len(o.ranges) > _MOST_RANGES else ""
@@ -66,17 +67,18 @@ def _left_out(report: BlockReport) -> None:
         click.echo(f"left out    {plural(o.count, o.unit)}{f' ({where}{inside})' if where else ''}: {o.kind}")
 
 
-def _side_by_side(text: str, outcome: Outcome, most: int | None) -> None:
+def side_by_side(text: str, form: str, report: BlockReport, most: int | None) -> None:
+    """Prints a text beside its form: at most so many rows, what was left out in red, markers in yellow."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    before, after = text.split("\n"), outcome.text.split("\n")
-    gone = _left_out_lines(outcome.report, address_offset(text, before))
+    before, after = text.split("\n"), form.split("\n")
+    gone = _left_out_lines(report, address_offset(text, before))
     table = Table(expand=True, padding=(0, 1))
     for name, tokens, lines in (
-        ("before", outcome.report.tokens_before, before),
-        ("after", outcome.report.tokens_after, after),
+        ("before", report.tokens_before, before),
+        ("after", report.tokens_after, after),
     ):
         table.add_column(f"{name}: {tokens:,} tokens, {len(lines):,} lines", ratio=1, no_wrap=True, overflow="ellipsis")
     rows = list(islice(_rows(before, after, whole=most is None), None if most is None else most + 1))

@@ -13,7 +13,7 @@ import headroom
 from headroom import cli
 from headroom.errors import HeadroomError
 
-_NOT_COMMANDS = ("main", "common")
+_NOT_COMMANDS = ("main", "common", "running")
 
 
 class Commands(click.Group):

@@ -7,28 +7,20 @@ import json
 import logging
 import os
 from collections.abc import Callable, Coroutine
-from dataclasses import fields, replace
+from dataclasses import Field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from headroom.ccr.default import config_folder
 from headroom.errors import HeadroomError, InputError
 from headroom.model import Level
-from headroom.proxy.settings import LEVELS, Settings
+from headroom.proxy.policy import CONFIG_FILE, settings_in
+from headroom.proxy.settings import Settings
+from headroom.rules import LEVELS
 
-_KINDS: dict[str, Any] = {
-    "level": click.Choice(LEVELS),
-    "port": click.IntRange(0, 65535),
-    "workers": click.IntRange(1, 256),
-    "budget_ms": click.IntRange(0),
-    "max_body": click.IntRange(1),
-    "daily_budget_tokens": click.IntRange(0),
-    "connect_timeout": click.FloatRange(0),
-    "read_timeout": click.FloatRange(0),
-    "drain_timeout": click.FloatRange(0),
-}
 _ARGUMENTS = "headroom.proxy.arguments"
 
 
@@ -52,7 +44,7 @@ def _settings_options(command: click.Command) -> click.Command:
         command.params.append(
             click.Option(
                 [setting.metadata["flag"], setting.name],
-                type=None if switch else _KINDS.get(setting.name, str),
+                type=None if switch else _kind(setting),
                 default=None if many else default,
                 multiple=many,
                 envvar=setting.metadata["env"] or None,
@@ -65,40 +57,36 @@ def _settings_options(command: click.Command) -> click.Command:
     return command
 
 
+def _kind(setting: Field[Any]) -> Any:
+    """How the command line reads a setting that is no switch."""
+    limits = setting.metadata["least"], setting.metadata["most"]
+    if setting.name == "level":
+        return click.Choice(LEVELS)
+    if isinstance(setting.default, int):
+        return click.IntRange(*limits)
+    return click.FloatRange(*limits) if isinstance(setting.default, float) else str
+
+
 def _from_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """What a file says counts after flags and environment: lines NAME=VALUE with the variables' names."""
-    if value is not None:
-        ctx.default_map = {**(ctx.default_map or {}), **_read(Path(value))}
+    """What the file says counts after flags and environment."""
+    file = config_folder() / CONFIG_FILE if value is None else Path(value)
+    if value or (value is None and file.is_file()):
+        try:
+            ctx.default_map = {**(ctx.default_map or {}), **settings_in(file)}
+        except InputError as error:
+            raise click.BadParameter(str(error)) from error
     return value
-
-
-def _read(file: Path) -> dict[str, Any]:
-    names = {setting.metadata["env"]: setting for setting in fields(Settings)}
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise click.BadParameter(f"{file}: {error.strerror or error}") from error
-    found: dict[str, Any] = {}
-    for number, line in enumerate(lines, 1):
-        name, equals, value = line.strip().partition("=")
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        setting = names.get(name.strip())
-        if not equals or setting is None:
-            raise click.BadParameter(f"{file}:{number}: expected NAME=VALUE with a variable of `headroom proxy --help`")
-        found[setting.name] = value.split() if isinstance(setting.default, tuple) else value.strip()
-    return found
 
 
 @click.command(cls=_Remembering)
 @click.option(
     "--config",
     type=click.Path(dir_okay=False),
-    envvar="HEADROOM_PROXY_CONFIG",
+    envvar="HEADROOM_CONFIG",
     show_envvar=True,
     is_eager=True,
     callback=_from_file,
-    help="file with lines NAME=VALUE of these variables, read again on SIGHUP",
+    help="TOML file with settings, read again on SIGHUP; default: config.toml in the configuration folder, if there",
 )
 @click.option("-v", "--verbose", is_flag=True, help="log what happens, not only what goes wrong")
 @click.option("--json", "as_json", is_flag=True, help="print where it listens as JSON, for programs that start it")

@@ -24,11 +24,11 @@ def command(id: str, as_json: bool, **selectors: Any) -> None:
 
     \b
     headroom retrieve k3v9x2mq                      the whole original, byte for byte
-    headroom retrieve k3v9x2mq --lines 41-80
+    headroom retrieve id="k3v9x2mq" --lines=41-80   as closing lines write it
     headroom retrieve k3v9x2mq --path '$.items[3]'
     headroom retrieve k3v9x2mq --query "connection refused"
     """
-    part = api.retrieve(id, **selectors)
+    part = api.retrieve(id.removeprefix("id="), **selectors)
     if as_json:
         write_json(asdict(part))
     else:

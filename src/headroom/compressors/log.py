@@ -70,7 +70,7 @@ class LogCompressor:
         if len(lines) < 4 or heads_table(lines[0]):
             return 0.0
         probes = (*lines[:3], *lines[3 :: max(1, len(lines) // _PROBES)])
-        if not log_header.may_be_logged(probes) or not any(map(log_header.looks_logged, probes)):
+        if not any(map(log_header.looks_logged, log_header.may_be_logged(probes))):
             return 0.0
         lines = lines[:: 1 + len(lines) // _SNIFFED]
         logged = [log_header.looks_logged(line) for line in lines]

@@ -34,7 +34,7 @@ class Noise:
         if sample.text[:200].lstrip()[:1] in ("{", "[", "<"):
             return 0.0
         wide = [line for line in lines if len(line) >= _WIDE]
-        if (wide and any(map(_ENCODED.search, wide))) or _longest(sample) >= _LONG:
+        if any(map(_ENCODED.search, wide)) or _longest(sample, bool(wide)) >= _LONG:
             return 0.6
         if len(_BASE64_LINES.findall(sample.page)) >= 5 or has_controls(sample.page):
             return 0.6
@@ -114,13 +114,11 @@ def _repeats_itself(lines: Sequence[str]) -> bool:
     return sum(size for size in sizes if size >= _LONG_BLOCK) * 4 >= len(lines)
 
 
-def _longest(sample: Sample) -> int:
-    """A lower bound for the longest line: exact where the sample's lines hint at long ones."""
+def _longest(sample: Sample, wide: bool) -> int:
+    """A lower bound for the longest line: exact where wide lines in the sample hint at long ones."""
     if sample.line_count * _LONG < len(sample.text):
         return _LONG
-    if any(len(line) >= _WIDE for line in sample.lines):
-        return max(map(len, sample.text.split("\n")))
-    return 0
+    return max(map(len, sample.text.split("\n"))) if wide else 0
 
 
 COMPRESSOR = Noise()

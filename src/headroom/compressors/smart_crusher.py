@@ -24,6 +24,7 @@ _ESCAPED_LINES = 8  # line breaks in strings from which a string may be a text t
 _ARRAYS = 0.01  # a text with more brackets than this is one of coordinates
 _TIGHTEST, _CHARACTERS = 0.1, 3  # the least share of the usual limits; characters that a token has at least
 _WORTH = 0.075  # of the characters; where less can go, the form can't lose a tenth of its tokens and win
+_FAR = 2  # times as long as the shortened document: no lossless form wins then, and it need not be weighed
 _SMALL = 3000  # characters; in a longer document the compact form's header is paid for by the quotes it saves
 
 
@@ -74,9 +75,9 @@ def _forms(text: str, context: Context) -> list[Compressed]:
     if len(compact) < _SMALL:
         lossless.append(minified_document(value, lines))
     forms = [Compressed(form, SmartCrusher.name, lossless=True) for form in lossless if len(form) < len(text)]
-    if context.level is not Level.LOSSLESS:
-        forms += _shortened(value, document, len(compact), context)
-    return forms
+    short = [] if context.level is Level.LOSSLESS else _shortened(value, document, len(compact), context)
+    far = any(_FAR * len(form.text) < min(map(len, lossless)) for form in short)
+    return short if far else forms + short
 
 
 def _shortened(value: Any, document: Document, size: int, context: Context) -> list[Compressed]:

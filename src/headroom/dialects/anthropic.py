@@ -41,6 +41,11 @@ class Anthropic:
         found = isinstance(tools, list) and any(isinstance(t, dict) and "name" in t for t in tools)
         return ((), definition) if found else None
 
+    def functions(self, tools: Any) -> Iterator[tuple[str, Any]]:
+        for tool in tools if isinstance(tools, list) else ():
+            if isinstance(tool, dict) and "input_schema" in tool:
+                yield str(tool.get("name")), tool["input_schema"]
+
     def recognises(self, body: Any) -> float:
         messages = body.get("messages") if isinstance(body, dict) else body
         if not isinstance(messages, list):
@@ -77,7 +82,8 @@ class Anthropic:
                     yield from _leaves(part.get("input"), (*at, j, "input"), call)
                 elif kind in _RESULTS:
                     call = calls.get(str(part.get("tool_use_id")), ToolCall())
-                    yield from _texts(part.get("content"), (*at, j, "content"), Role.TOOL, call)
+                    failed = part.get("is_error") is True
+                    yield from _texts(part.get("content"), (*at, j, "content"), Role.TOOL, call, failed)
                 elif kind == "text" and isinstance(part.get("text"), str):
                     yield Block(part["text"], (*at, j, "text"), role)
 
@@ -109,15 +115,17 @@ def _without_breakpoints(value: Any) -> Any:
     return value
 
 
-def _texts(content: Any, at: tuple[str | int, ...], role: Role, call: ToolCall) -> Iterator[Block]:
+def _texts(
+    content: Any, at: tuple[str | int, ...], role: Role, call: ToolCall, failed: bool = False
+) -> Iterator[Block]:
     """A string, or the text parts of a list, nested lists too; images and documents are passed over."""
     if isinstance(content, str):
-        yield Block(content, at, role, call)
+        yield Block(content, at, role, call, failed)
     elif isinstance(content, list):
         for k, part in enumerate(content):
             if isinstance(part, dict) and part.get("type") in (None, "text", "tool_result", "search_result"):
                 key = "text" if isinstance(part.get("text"), str) else "content"
-                yield from _texts(part.get(key), (*at, k, key), role, call)
+                yield from _texts(part.get(key), (*at, k, key), role, call, failed)
 
 
 def _leaves(value: Any, at: tuple[str | int, ...], call: ToolCall) -> Iterator[Block]:

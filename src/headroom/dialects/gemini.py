@@ -11,6 +11,9 @@ from typing import Any
 from headroom.hints import tool_call
 from headroom.model import Block, Role, ToolCall
 
+_DECLARATIONS = ("functionDeclarations", "function_declarations")
+_SCHEMAS = ("parameters", "parametersJsonSchema", "parameters_json_schema")
+
 
 class Gemini:
     """`{"systemInstruction", "contents": [{"role", "parts"}]}` or the content list alone; camelCase or snake_case."""
@@ -27,10 +30,18 @@ class Gemini:
     def offer(self, tools: Any, definition: Any) -> tuple[tuple[str | int, ...], Any] | None:
         """Declarations of functions stand together in one tool; other tools may stand beside it."""
         for i, tool in enumerate(tools if isinstance(tools, list) else ()):
-            for key in ("functionDeclarations", "function_declarations"):
+            for key in _DECLARATIONS:
                 if isinstance(tool, dict) and isinstance(tool.get(key), list) and tool[key]:
                     return (i, key), definition["functionDeclarations"][0]
         return None
+
+    def functions(self, tools: Any) -> Iterator[tuple[str, Any]]:
+        for tool in tools if isinstance(tools, list) else ():
+            for key in _DECLARATIONS if isinstance(tool, dict) else ():
+                for declared in tool[key] if isinstance(tool.get(key), list) else ():
+                    if isinstance(declared, dict):
+                        schema = next((declared[name] for name in _SCHEMAS if name in declared), None)
+                        yield str(declared.get("name")), schema
 
     def recognises(self, body: Any) -> float:
         contents = body.get("contents") if isinstance(body, dict) else body
@@ -47,11 +58,12 @@ class Gemini:
                 for j, part in enumerate((body.get(key) or {}).get("parts") or ()):
                     if isinstance(part.get("text"), str):
                         yield Block(part["text"], (key, "parts", j, "text"), Role.SYSTEM)
-        calls: dict[str, ToolCall] = {}
+        calls: dict[str, list[ToolCall]] = {}  # that wait for a response; without ids several go by one name
         for i, content in enumerate(contents):
             if not isinstance(content, dict) or not isinstance(content.get("parts"), list):
                 continue
             role = Role.ASSISTANT if content.get("role") == "model" else Role.USER
+            here: dict[str, list[ToolCall]] = {}
             for j, part in enumerate(content["parts"]):
                 at = (*root, i, "parts", j)
                 if isinstance(part.get("text"), str) and not part.get("thought"):
@@ -59,14 +71,14 @@ class Gemini:
                 for key in ("functionCall", "function_call"):
                     if isinstance(made := part.get(key), dict):
                         call = tool_call(str(made.get("name", "")), made.get("args") or {})
-                        calls[str(made.get("id") or made.get("name"))] = call
+                        here.setdefault(_key(made), []).append(call)
                         yield from _leaves(made.get("args"), (*at, key, "args"), Role.CALL, call)
                 for key in ("functionResponse", "function_response"):
                     if isinstance(answer := part.get(key), dict):
-                        call = calls.get(
-                            str(answer.get("id") or answer.get("name")), ToolCall(str(answer.get("name", "")))
-                        )
+                        waiting = calls.get(_key(answer)) or [ToolCall(str(answer.get("name", "")))]
+                        call = waiting.pop(0) if len(waiting) > 1 else waiting[0]
                         yield from _leaves(answer.get("response"), (*at, key, "response"), Role.TOOL, call)
+            calls |= here
 
     def tool_definition(self, name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
         return {"functionDeclarations": [{"name": name, "description": description, "parameters": schema}]}
@@ -88,9 +100,14 @@ class Gemini:
         return {"role": "user", "parts": [{"functionResponse": response}]}
 
 
+def _key(part: dict[str, Any]) -> str:
+    """What a call and its response have in common: an id, or just the function's name."""
+    return str(part.get("id") or part.get("name"))
+
+
 def _leaves(value: Any, at: tuple[str | int, ...], role: Role, call: ToolCall) -> Iterator[Block]:
     if isinstance(value, str):
-        yield Block(value, at, role, call)
+        yield Block(value, at, role, call, failed=at[-1] == "error")
     elif isinstance(value, dict):
         for key, inner in value.items():
             if key not in ("inlineData", "inline_data", "fileData", "file_data"):

@@ -48,6 +48,11 @@ class OpenAIChat:
         found = isinstance(tools, list) and any(isinstance(t, dict) and "function" in t for t in tools)
         return ((), definition) if found else None
 
+    def functions(self, tools: Any) -> Iterator[tuple[str, Any]]:
+        for tool in tools if isinstance(tools, list) else ():
+            if isinstance(tool, dict) and isinstance(declared := tool.get("function"), dict):
+                yield str(declared.get("name")), declared.get("parameters")
+
     def recognises(self, body: Any) -> float:
         messages = body.get("messages") if isinstance(body, dict) else body
         if not isinstance(messages, list) or not all(isinstance(m, dict) and m.get("role") in _ROLES for m in messages):

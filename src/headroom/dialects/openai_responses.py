@@ -45,6 +45,11 @@ class OpenAIResponses:
         found = isinstance(tools, list) and any(isinstance(t, dict) and t.get("type") == "function" for t in tools)
         return ((), definition) if found else None
 
+    def functions(self, tools: Any) -> Iterator[tuple[str, Any]]:
+        for tool in tools if isinstance(tools, list) else ():
+            if isinstance(tool, dict) and tool.get("type") == "function":
+                yield str(tool.get("name")), tool.get("parameters")
+
     def recognises(self, body: Any) -> float:
         if isinstance(body, dict):
             return 0.9 if "input" in body and "messages" not in body else 0.0

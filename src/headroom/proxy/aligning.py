@@ -7,7 +7,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
@@ -20,8 +19,11 @@ from headroom.pipeline import Outcome
 from headroom.proxy.bodies import TooLarge, Undecodable, decoded
 from headroom.proxy.breakers import Break, Breakers
 from headroom.proxy.endpoints import Kind
+from headroom.proxy.lanes import Lane, within
+from headroom.proxy.steady_prompt import Steady, SteadyPrompt
 from headroom.proxy.tool_order import ToolOrder
 from headroom.wire.spans import Span, SpanError, elements, locate
+from headroom.wire.spans import decoded as value_at
 from headroom.wire.splice import Edit, splice
 
 _log = logging.getLogger("headroom.proxy")
@@ -32,6 +34,11 @@ _SWITCH_SECONDS = 0.001  # how long the event loop waits at most for a thread th
 _PATIENCE, _MIN_PATIENCE = 4, 1.0  # times the budget, or seconds, after which work that doesn't end is not waited for
 # Seconds in the queue after which nothing new is compressed, and after which work that hasn't begun is not waited for.
 _QUEUE, _LONGEST_QUEUE = 3.0, 10.0
+# Where a request says how many replies it wants.
+_REPLIES = {
+    "openai_chat": (("n",),),
+    "gemini": (("generationConfig", "candidateCount"), ("generation_config", "candidate_count")),
+}
 _MOST_STUCK = 4  # threads that don't come to an end, with which nothing more is tried
 
 T = TypeVar("T")
@@ -47,7 +54,7 @@ class Aligned(Protocol):
     @property
     def outcomes(self) -> tuple[Outcome, ...]: ...
     @property
-    def offered(self) -> bool: ...
+    def channel(self) -> str: ...
     @property
     def key(self) -> bytes: ...
 
@@ -95,17 +102,19 @@ class Work:
 class Done:
     """A request as it goes upstream: `body` is the very object that came where nothing changes.
 
-    `plain` is the body without a content encoding, as a follow-up request needs it.
+    `plain` is the body without a content encoding, as a follow-up request needs it. Where the model may ask for
+    originals, `channel` says by which tool; calls of `headroom_retrieve` are then ours to answer.
     """
 
     body: bytes
     plain: bytes
     changed: bool = False
-    offered: bool = False
+    channel: str = ""
     key: bytes = b""
     reports: tuple[BlockReport, ...] = ()
     reasons: tuple[str, ...] = ()
     breaks: tuple[Break, ...] = ()
+    prompt: bytes = b""
 
 
 class Abandoned(BaseException):
@@ -150,73 +159,88 @@ class Deadline:
 class Aligning:
     """Runs an aligner in threads. Whatever goes wrong, the request goes on as it came.
 
-    `order` keeps tools in their order, where that is wanted.
+    `order` keeps tools in their order and `prompt` the system prompt steady, where that is wanted.
     """
 
     def __init__(self, aligner: Aligner, limit: int) -> None:
         self.aligner = aligner
         self.limit = limit
         self.order: ToolOrder | None = None
+        self.prompt: SteadyPrompt | None = None
         self._breakers = Breakers()
-        self._lanes = {large: ThreadPoolExecutor(1, "headroom") for large in (False, True)}
-        self._stuck = 0
+        self._lanes = {large: Lane("headroom") for large in (False, True)}
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
 
     async def done(self, work: Work, budget: float) -> Done:
         """The request as it should go upstream. Raises TooLarge."""
         if self._stuck >= _MOST_STUCK:
             return Done(work.body, work.body, reasons=("too_slow",))
-        deadline, large = Deadline(budget), len(work.body) > _LARGE
-        running = asyncio.get_running_loop().run_in_executor(self._lanes[large], self._do, work, deadline)
+        deadline, lane = Deadline(budget), self._lanes[len(work.body) > _LARGE]
         try:
-            while not running.done() and (seconds := deadline.patience()) > 0:
-                await asyncio.wait((running,), timeout=min(seconds, _MIN_PATIENCE))
+            done = await within(deadline.patience, lane.submit(self._do, work, deadline))
         except asyncio.CancelledError:  # the client has gone: the thread then soon has time for others
             deadline.abandon()
-            running.cancel()
             raise
         deadline.end()
-        if running.cancelled():  # its lane was given up before its turn came
-            return await self.done(work, budget)
-        if running.done():
-            return running.result()
+        if done is not None:
+            return done
         _log.warning("a request was not ready in time and goes on as it came")
-        self._give_up(running, large, work)
+        self._give_up(lane, work)
         return Done(work.body, work.body, reasons=("too_slow",))
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Anything else that would keep the event loop waiting."""
-        return await asyncio.get_running_loop().run_in_executor(self._lanes[True], function, *arguments)
+        return await self._lanes[True].submit(function, *arguments)
 
     async def leave_alone(self, done: Done) -> None:
         """From this request on the conversation goes as it comes, because this one did in the end."""
         await self.run(self.aligner.leave_alone, done.key)
+        if self.prompt is not None and done.prompt:
+            await self.run(self.prompt.leave_alone, done.prompt)
 
-    def _give_up(self, running: asyncio.Future[Done], large: bool, work: Work) -> None:
-        """Leaves a thread that doesn't come to an end to itself; who waits behind it gets another.
+    def let_pass(self, work: Work) -> None:
+        """A request went as it came: what continues it does too, because the provider now has it like this.
+
+        Doesn't wait; what continues it does, in the same lane.
+        """
+        self._lanes[len(work.body) > _LARGE].submit(self._let_pass, work)
+
+    async def as_it_came(self, work: Work) -> Done:
+        """A request as it came, but for the name of the reply that it goes on from, which has to be the provider's."""
+        return await self.run(self._as_it_came, work)
+
+    @property
+    def _stuck(self) -> int:
+        return sum(lane.stuck for lane in self._lanes.values())
+
+    def _give_up(self, lane: Lane, work: Work) -> None:
+        """Leaves a thread that doesn't come to an end to itself.
 
         The request goes on as it came: what follows must not change it either, or the provider's cache is lost.
         """
-        self._stuck += 1
-        running.add_done_callback(self._came_too_late)
-        stuck, self._lanes[large] = self._lanes[large], ThreadPoolExecutor(1, "headroom")
-        stuck.shutdown(wait=False, cancel_futures=True)
+        lane.leave()
         if work.kind is Kind.TURN:
-            self._lanes[large].submit(self._let_pass, work)
-
-    def _came_too_late(self, running: asyncio.Future[Done]) -> None:
-        self._stuck -= 1
-        if not running.cancelled():
-            running.exception()  # taken note of, so that nobody misses it
+            lane.submit(self._let_pass, work)
 
     def _let_pass(self, work: Work) -> None:
-        with suppress(TooLarge, Undecodable, HeadroomError):  # what can't be read is not changed later either
+        try:
             self.aligner.let_pass(decoded(work.body, work.encoding, self.limit), work.dialect)
+        except Exception as error:  # what can't be read is not changed later either
+            _log.info("a request that went as it came is not remembered: %r", error)
+
+    def _as_it_came(self, work: Work) -> Done:
+        try:
+            plain = decoded(work.body, work.encoding, self.limit)
+            named = self.aligner.renamed(plain, work.dialect)
+        except Exception as error:
+            _log.info("a request goes on as it came unread: %r", error)
+            return Done(work.body, work.body)
+        return Done(work.body, plain) if named is plain else Done(named, named, changed=True)
 
     def close(self) -> None:
         """Gives the threads back."""
         for lane in self._lanes.values():
-            lane.shutdown(wait=False, cancel_futures=True)
+            lane.close()
 
     def _do(self, work: Work, deadline: Deadline) -> Done:
         deadline.start()
@@ -242,24 +266,26 @@ class Aligning:
         """A body that holds one conversation, which Gemini wraps for counting."""
         span = _wrapped(plain) if work.kind is Kind.ASIDE and work.dialect.name == "gemini" else None
         inner = plain if span is None else plain[span.start : span.end]
+        record = work.kind is Kind.TURN
+        steady = self.prompt.steadied(inner, work.dialect, record=record) if self.prompt else Steady(inner)
         aligned = self.aligner.align(
-            inner,
+            steady.body,
             work.dialect,
             work.options,
             work.store,
-            offer=work.offer,
-            record=work.kind is Kind.TURN,
+            offer=work.offer and not _wants_several(inner, work.dialect),
+            record=record,
             expired=deadline.expired,
         )
-        sent = self.order.restored(aligned.body, work.dialect) if self.order else aligned.body
+        sent = steady.with_notes(aligned.body, work.dialect)
+        sent = self.order.restored(sent, work.dialect) if self.order else sent
         breaks = self._breakers.found(sent, work.dialect) if work.kind is Kind.TURN else ()
-        found = Done(
-            work.body, plain, False, False, aligned.key, _reports(aligned.outcomes), _adopted(aligned.outcomes), breaks
-        )
+        reports, reasons = _reports(aligned.outcomes), _adopted(aligned.outcomes)
+        found = Done(work.body, plain, False, aligned.channel, aligned.key, reports, reasons, breaks, steady.key)
         if sent is inner:
             return found
         body = sent if span is None else splice(plain, [Edit(span, sent)])
-        return replace(found, body=body, plain=body, changed=True, offered=aligned.offered)
+        return replace(found, body=body, plain=body, changed=True)
 
     def _batch(self, work: Work, plain: bytes, deadline: Deadline) -> Done:
         """A body of many requests; nobody is there to answer calls for what was left out of them."""
@@ -278,6 +304,15 @@ class Aligning:
             return Done(work.body, plain, reports=_reports(outcomes))
         body = splice(plain, edits)
         return Done(body, body, True, reports=_reports(outcomes))
+
+
+def _wants_several(body: bytes, dialect: Dialect) -> bool:
+    """Whether the model is to reply more than once: a call in one of several replies could not be answered."""
+    for path in _REPLIES.get(dialect.name, ()):
+        with suppress(SpanError):
+            if value_at(body, locate(body, path)) not in (None, 1):
+                return True
+    return False
 
 
 def _wrapped(plain: bytes) -> Span | None:

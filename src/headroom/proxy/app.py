@@ -52,6 +52,7 @@ class Proxy:
         self._open.append(connections)
         self._aligning.limit = settings.max_body
         self._aligning.order = self._engine.tool_order if settings.align else None
+        self._aligning.prompt = self._engine.steady_prompt if settings.align else None
         self._most = settings.daily_budget_tokens
         engine = self._engine
         if self._most:

@@ -12,17 +12,16 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from headroom.interfaces import Dialect
 from headroom.proxy.differences import alike, in_system, in_tools
+from headroom.proxy.heads import head_of
 from headroom.recent import Recent
 from headroom.tokens import count_tokens
-from headroom.wire.spans import Span, decoded, elements, members
+from headroom.wire.spans import Span, decoded
 
 _log = logging.getLogger("headroom.proxy")
-_SYSTEM = ("system", "instructions", "systemInstruction", "system_instruction")
-_SYSTEM_ROLES = frozenset(("system", "developer"))
 _MOST_BYTES, _ROW, _MOST_HEADS = 8_000_000, 500, 4  # of all heads, what each adds; heads of one conversation
 _OPENING = 2  # messages that tell conversations apart: what was asked first, and what the model answered
 _SAMPLE, _SAMPLES = 4_096, 8  # bytes, from so many places of what is to be read again
@@ -95,23 +94,12 @@ class Breakers:
 
 
 def _taken_apart(body: bytes, dialect: Dialect) -> _Request:
-    top = {member.key: member.span for member in members(body)}
-    spans = elements(body, top[dialect.conversation]) if dialect.conversation in top else []
-    leading = 0  # messages that are the system prompt
-    opening: list[Any] = []
-    for span in spans:
-        message = decoded(body, span)
-        if not opening and isinstance(message, dict) and message.get("role") in _SYSTEM_ROLES:
-            leading += 1
-            continue
-        opening.append(dialect.settled(message))
-        if len(opening) == _OPENING:
-            break
-    system = [*(top[name] for name in _SYSTEM if name in top), *spans[:leading]]
+    top, system, messages = head_of(body, dialect)
+    opening = [dialect.settled(decoded(body, span)) for span in messages[:_OPENING]]
     model, tools = (_raw(body, top.get(name, _NOWHERE)) for name in ("model", "tools"))
     said = json.dumps([dialect.name, opening], sort_keys=True).encode()
     key = blake2b(model + said, digest_size=16).digest() if len(opening) == _OPENING else b""
-    return _Request(body, _Head(tools, tuple(_raw(body, span) for span in system)), spans[leading:], key)
+    return _Request(body, _Head(tools, tuple(_raw(body, span) for span in system)), messages, key)
 
 
 def _breaks(before: _Sent, request: _Request, known: int) -> tuple[Break, ...]:

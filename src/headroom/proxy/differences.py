@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 # Marks of a cache breakpoint wander from request to request; no provider counts them as text.
@@ -18,16 +19,22 @@ _DATES = (
     r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b",
     r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b",
 )
+# A changed file, one that git doesn't track, a commit in short, or that there is nothing to say.
+_STATUS = r"(?:(?!  )[ MTADRCU?!]{2} \S.*|[0-9a-f]{7,40} \S.*|\(clean\)|nothing to commit.*)"
+_WHERE = r"[Cc]wd|CWD|[Pp]wd|PWD|(?:[Ww]orking|[Cc]urrent) [Dd]irectory|[Bb]ranch"
 _KINDS = {
     "Claude Code's billing header": r"^x-anthropic-billing-header:.*$",
+    "git's status": rf"\A{_STATUS}(?:\n{_STATUS})*\Z",
+    "a directory or branch": rf"\b(?:{_WHERE})\b[^:=\n]{{0,20}}[:=].*$",
     "a UUID": r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b",
     "a time": rf"\b\d{{4}}-\d\d-\d\d[T ]{_CLOCK}|\b{_CLOCK}",
     "a date": "|".join(_DATES),
-    "a number": r"\b\d+(?:\.\d+)?\b",
+    "a number": r"\b\d+(?:[.,]\d+)*(?:[mnµ]?s|[mhd]|[kKMG]i?B?)?\b",
     "an id": r"\b(?=[A-Za-z_-]{0,64}\d)[\w-]{6,}\b",
 }
 _NAMES = list(_KINDS)
 _VOLATILE = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()))
+_IS_STATUS = re.compile(_STATUS).fullmatch
 _OTHER = "text"
 _LONG, _MARGIN = 1_000, 64  # characters of a line of which only what differs is looked at, and what stands around it
 
@@ -61,6 +68,20 @@ def in_system(before: Sequence[bytes], now: Sequence[bytes]) -> str:
     return _said(len(pairs), [kind for kind in (*_NAMES, _OTHER) if kind in found])
 
 
+def units(text: str) -> list[str]:
+    """The lines of a text, of which those that are git's status count as one, however many there are."""
+    lines = text.split("\n")
+    if not any(map(_IS_STATUS, lines)):
+        return lines
+    runs = ((is_status, list(run)) for is_status, run in groupby(lines, lambda line: _IS_STATUS(line) is not None))
+    return [unit for is_status, run in runs for unit in (["\n".join(run)] if is_status else run)]
+
+
+def is_volatile(one: str, other: str) -> bool:
+    """Whether two lines say the same but for values that come and go: times, ids, counts, where one is."""
+    return _OTHER not in _kinds(one, other)
+
+
 def in_tools(before: bytes, now: bytes) -> str:
     """What differs between two lists of tools; "" where they define the same in the same order."""
     if before == now:
@@ -86,16 +107,16 @@ def _said(lines: int, kinds: Sequence[str]) -> str:
 
 def _kinds(one: str, other: str) -> list[str]:
     """Which kinds of values differ between two lines that are otherwise the same; "text" where they aren't."""
-    if max(len(one), len(other)) > _LONG:
+    if max(len(one), len(other)) > _LONG and "\n" not in one:
         start = max(0, alike(one, other) - _MARGIN)
         one, other = one[start:], other[start:]
         end = max(0, alike(one[::-1], other[::-1]) - _MARGIN)
         one, other = one[: len(one) - end], other[: len(other) - end]
         if max(len(one), len(other)) > _LONG:
             return [_OTHER]
-    if _VOLATILE.sub(_name, one) != _VOLATILE.sub(_name, other):
+    if _VOLATILE.sub("\0", one) != _VOLATILE.sub("\0", other):
         return [_OTHER]
-    pairs = zip(_VOLATILE.finditer(one), _VOLATILE.finditer(other), strict=True)
+    pairs = zip(_VOLATILE.finditer(one), _VOLATILE.finditer(other), strict=False)
     return [_name(value) for value, later in pairs if value[0] != later[0]]
 
 
@@ -104,7 +125,7 @@ def _name(found: re.Match[str]) -> str:
 
 
 def _lines(pieces: Sequence[bytes]) -> list[str]:
-    return [line for piece in pieces for text in _strings(json.loads(piece)) for line in text.split("\n")]
+    return [line for piece in pieces for text in _strings(json.loads(piece)) for line in units(text)]
 
 
 def _strings(value: Any) -> Iterator[str]:

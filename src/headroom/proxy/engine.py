@@ -16,6 +16,7 @@ from headroom.proxy.aligning import Aligner, Aligning
 from headroom.proxy.budgets import Budgets, UsedToday
 from headroom.proxy.observe import Counters, Ledger
 from headroom.proxy.settings import Settings
+from headroom.proxy.steady_prompt import SteadyPrompt
 from headroom.proxy.tool_order import ToolOrder
 from headroom.proxy.upstreams import Connections
 
@@ -37,6 +38,7 @@ class Engine:
     replies: Mapping[str, ReplyFormat] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Counters)
     tool_order: ToolOrder = field(default_factory=lambda: ToolOrder(MemoryPins()))
+    steady_prompt: SteadyPrompt = field(default_factory=lambda: SteadyPrompt(MemoryPins()))
     budgets: Budgets = field(default_factory=lambda: Budgets(UsedToday()))
 
 
@@ -60,5 +62,12 @@ def default_engine() -> Engine:
 
 def _engine(pins: Pins, used: UsedToday) -> Engine:
     store_of = lru_cache(maxsize=_STORES)(partial(default_store, patience=_PATIENCE))
-    aligner, order, budgets = CacheAligner(pins), ToolOrder(pins), Budgets(used)
-    return Engine(aligner, store_of, dialects(), replies(), tool_order=order, budgets=budgets)
+    return Engine(
+        CacheAligner(pins),
+        store_of,
+        dialects(),
+        replies(),
+        tool_order=ToolOrder(pins),
+        steady_prompt=SteadyPrompt(pins),
+        budgets=Budgets(used),
+    )

@@ -22,7 +22,7 @@ from headroom.proxy.endpoints import Kind, Route
 from headroom.proxy.engine import Shared
 from headroom.proxy.errors import error_reply
 from headroom.proxy.headers import Headers, sealed, to_client, to_upstream
-from headroom.proxy.observe import Record
+from headroom.proxy.observe import Record, by_command
 from headroom.proxy.relay import (
     READABLE,
     BrokenOff,
@@ -43,7 +43,7 @@ _log = logging.getLogger("headroom.proxy")
 # What a provider answers to a request that it can't make sense of, which may be our doing.
 _REFUSED_AS_CHANGED = frozenset((400, 413, 422))
 _CLIENT_GONE = 499
-_OPTIONS: Mapping[Level | None, Options] = {level: Options(level=level) for level in Level}
+_OPTIONS: Mapping[Level | None, Options] = {None: Options(), **{level: Options(level=level) for level in Level}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,8 @@ class _Journey:
         if self._control.bypass and not self._control.ignored:
             self._reasons.append("bypassed")
         headers = to_upstream(request.raw_headers, None)
-        body: AsyncIterator[bytes] | None = request.content.iter_any() if request.body_exists else None
+        passed = bytearray()
+        body = _copied(request.content.iter_any(), passed) if request.body_exists else None
         self._timing.ready = self._timing.arrived
         try:
             reply = await self._shared.connections.send(
@@ -140,7 +141,14 @@ class _Journey:
             )
         except Unreachable as error:
             return self._unreachable(error)
+        if reply.status < 300 and self._is_remembered() and len(passed) <= self._shared.settings.max_body:
+            self._shared.aligning.let_pass(self._work(bytes(passed)))
         return await self._relayed(reply)
+
+    def _is_remembered(self) -> bool:
+        """Whether others of its conversation may be worked on: they must leave alone what the provider now has."""
+        is_turn = self._route.endpoint.kind is Kind.TURN
+        return is_turn and self._shared.settings.level is not None and not sealed(self._request.raw_headers)
 
     async def _aligned(self) -> web.StreamResponse:
         """Read, aligned, sent on; sent again as it came where the provider refuses what we made of it."""
@@ -200,13 +208,14 @@ class _Journey:
         )
         self._reasons.append("retried_as_it_came")
         changed = self._done
+        came = await self._shared.aligning.as_it_came(self._work(body))
         try:
-            again = await self._send(body, plain=False)
+            again = await self._send(came.body, plain=came.changed)
         except Unreachable as error:  # then the refusal is all there is to say
             _log.warning("%s", error)
             return reply
         reply.close()
-        self._done = replace(changed, body=body, changed=False, offered=False, reports=())
+        self._done = replace(changed, body=came.body, changed=came.changed, channel="", reports=())
         if again.status < 300 and self._route.endpoint.kind is Kind.TURN:
             await self._shared.aligning.leave_alone(changed)
         return again
@@ -217,7 +226,7 @@ class _Journey:
         format = self._engine.replies.get(self._route.endpoint.dialect)
         coming: AsyncIterator[bytes] = chunks(reply)
         watcher: Watcher = Unwatched()
-        answers = self._done.offered and format is not None and _may_call(reply, self._route)
+        answers = self._done.channel != "" and format is not None and _may_call(reply, self._route)
         try:
             if answers and format is not None:
                 retrieval = self._retrieval(format)
@@ -227,9 +236,8 @@ class _Journey:
                 coming = retrieval.streamed(self._done.plain, Reply(reply).chunks())
             elif format is not None and self._is_watched(reply):
                 watcher = Observer(reply, format, self._seen)
-            return await self._streamed(
-                Relayed(reply.status, reply.reason, self._headers(reply, answers)), coming, watcher
-            )
+            headers, has_begun = self._headers(reply, bool(answers)), reply.content.total_bytes > 0
+            return await self._streamed(Relayed(reply.status, reply.reason, headers, has_begun), coming, watcher)
         finally:
             if not reply.content.at_eof():
                 reply.close()
@@ -265,7 +273,8 @@ class _Journey:
         finally:
             books.end()
         reason = reply.reason if self._status == reply.status else None
-        client = Relayed(self._status, reason, [*self._headers(reply, True), ("Content-Length", str(len(body)))])
+        headers = [*self._headers(reply, True), ("Content-Length", str(len(body)))]
+        client = Relayed(self._status, reason, headers, has_begun=True)
         await client.prepare(self._request)
         self._timing.answered = time.perf_counter()
         await client.write_eof(body)
@@ -303,6 +312,7 @@ class _Journey:
     def _book(self) -> None:
         """Tells the ledger; a ledger that fails is no reason to fail."""
         endpoint, done, timing = self._route.endpoint, self._done, self._timing
+        reports = () if endpoint.kind is Kind.ASIDE else done.reports  # its turn counts them
         record = Record(
             at=time.time(),
             endpoint=endpoint.name,
@@ -315,9 +325,9 @@ class _Journey:
             bytes_forwarded=len(done.body),
             ms_added=timing.ms(timing.ready),
             ms_first_byte=timing.ms(timing.answered),
-            reports=() if endpoint.kind is Kind.ASIDE else done.reports,  # its turn counts them
+            reports=reports,
             usage=self._seen.usage,
-            retrievals=self._seen.retrievals,
+            retrievals=self._seen.retrievals + by_command(reports),
             reasons=tuple(self._reasons),
             breaks=done.breaks,
         )
@@ -325,6 +335,13 @@ class _Journey:
             self._engine.ledger.add(record)
         except Exception:
             _log.exception("the ledger did not take a record")
+
+
+async def _copied(chunks: AsyncIterator[bytes], copy: bytearray) -> AsyncIterator[bytes]:
+    """The chunks as they come, and what came of them."""
+    async for chunk in chunks:
+        copy += chunk
+        yield chunk
 
 
 def _may_call(reply: aiohttp.ClientResponse, route: Route) -> bool:

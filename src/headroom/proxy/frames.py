@@ -11,9 +11,11 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -26,8 +28,10 @@ from headroom.proxy.endpoints import Kind, Route
 from headroom.proxy.engine import Shared
 from headroom.proxy.errors import error_body
 from headroom.proxy.forward import Control
-from headroom.proxy.observe import Record
+from headroom.proxy.observe import Record, by_command
 from headroom.proxy.retrieval import Turn
+from headroom.wire.spans import SpanError, decoded, locate
+from headroom.wire.splice import Edit, literal, splice
 from headroom.wire.sse import Event
 
 _log = logging.getLogger("headroom.proxy")
@@ -35,7 +39,8 @@ _REQUEST, _BEGUN, _ERROR = "response.create", "response.created", "error"
 _REFUSED_AS_CHANGED = frozenset((400, 413, 422))
 _MOST_WAITING = 8  # requests on one lane that are taken in while another one is answered
 _MOST_LANES = 64  # from here on those are forgotten on which nothing happens
-_CLIENT_GONE, _NO_REPLY = 499, 502
+_CLIENT_GONE, _NO_REPLY, _OVER_BUDGET = 499, 502, 429
+_NAMES = (("response_id",), ("previous_response_id",), ("steer", "previous_response_id"))  # of replies under way
 
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -47,6 +52,16 @@ class _Head(msgspec.Struct):
     stream_id: str | None = None
 
 
+class _Reply(msgspec.Struct):
+    """What the event that begins a reply calls it."""
+
+    id: str = ""
+
+
+class _Begun(msgspec.Struct):
+    response: _Reply = msgspec.field(default_factory=_Reply)
+
+
 class _Failure(msgspec.Struct):
     """An error event, as far as it says how bad it is."""
 
@@ -54,12 +69,17 @@ class _Failure(msgspec.Struct):
 
 
 _head_of = msgspec.json.Decoder(_Head).decode
+_begun_of = msgspec.json.Decoder(_Begun).decode
 _failure_of = msgspec.json.Decoder(_Failure).decode
 
 
 @dataclass(slots=True)
 class _Running:
-    """A request whose reply is under way. `frame` is what the client sent, `request` what the upstream got last."""
+    """A request whose reply is under way. `frame` is what the client sent, `request` what the upstream got last.
+
+    The client knows the reply by the `name` of its first leg, the upstream by the `id` of the one that runs. Frames
+    that name it while none does are `held` until one has begun.
+    """
 
     frame: bytes
     done: Done
@@ -71,11 +91,14 @@ class _Running:
     begun: float = 0.0
     status: int = 200
     reasons: list[str] = field(default_factory=list)
+    name: str = ""
+    id: str = ""
+    held: list[bytes] | None = None
 
     @property
     def is_ours(self) -> bool:
         """Whether the model may ask for originals, and what follows has to wait."""
-        return self.done.offered
+        return bool(self.done.channel)
 
 
 @dataclass(slots=True)
@@ -112,7 +135,7 @@ class Frames:
         """Takes a text frame of the client's to the upstream: a request aligned, anything else as it came."""
         head = _read(frame) if b"response.create" in frame and not self._unread else None
         if head is None or head.type != _REQUEST:
-            await self._to_upstream(frame)
+            await self._about_a_reply(frame)
             return
         if len(self._lanes) > _MOST_LANES:
             self._lanes = {id: lane for id, lane in self._lanes.items() if lane.running or lane.waiting}
@@ -124,6 +147,17 @@ class Frames:
             lane.waiting.append(frame)
         else:
             await self._begin(lane, frame)
+
+    async def _about_a_reply(self, frame: bytes) -> None:
+        """Takes a frame that is no request to the upstream, which knows the reply it may name by another id."""
+        turns = [turn for lane in self._lanes.values() for turn in (*lane.running, lane.last) if turn is not None]
+        for turn in turns if b"response_id" in frame and not self._unread else ():
+            renamed = _renamed(frame, turn.name, turn.id)
+            if turn.held is not None and _renamed(frame, turn.name, "") is not frame:
+                turn.held.append(frame)
+                return
+            frame = renamed
+        await self._to_upstream(frame)
 
     async def from_upstream(self, frame: bytes) -> None:
         """Takes a text frame of the upstream's to the client, unless it is about a call of ours."""
@@ -159,8 +193,7 @@ class Frames:
         endpoint, most = self._route.endpoint, self._shared.settings.daily_budget_tokens
         refusal = await self._shared.engine.budgets.refusal(endpoint, self._control.project, most) if most else None
         if refusal is not None:
-            error = {"type": _ERROR, "status": 429, **error_body(endpoint.provider, 429, refusal)}
-            await self._to_client(json.dumps(error).encode())
+            await self._refused(frame, error_body(endpoint.provider, _OVER_BUDGET, refusal))
             return
         self.idle.clear()
         arrived = time.perf_counter()
@@ -168,8 +201,19 @@ class Frames:
         lane.running.append(self._run(frame, done, arrived))
         await self._to_upstream(done.body)
 
+    async def _refused(self, frame: bytes, said: Mapping[str, Any]) -> None:
+        """Tells the client that its request goes no further."""
+        head = _read(frame)
+        lane = {"stream_id": head.stream_id} if head is not None and head.stream_id is not None else {}
+        await self._to_client(json.dumps({"type": _ERROR, "status": _OVER_BUDGET, **lane, **said}).encode())
+        refused = self._run(frame, Done(b"", b"", reasons=("over_budget",)), time.perf_counter())
+        refused.status = _OVER_BUDGET
+        self._book(refused)
+
     async def _aligned(self, frame: bytes) -> Done:
         engine, settings = self._shared.engine, self._shared.settings
+        if self._control.bypass or self._control.level is None:
+            return Done(frame, frame, reasons=("bypassed",) if self._control.bypass else ())
         options = Options.of(level=self._control.level)
         store = engine.store_of(self._control.project)
         work = Work(frame, "", Kind.TURN, self._dialect, options, store, settings.retrieve)
@@ -187,7 +231,7 @@ class Frames:
             partial(aligner.keep_exchange, done.key),
             partial(aligner.keep_reply, done.key, self._dialect),
         )
-        stream = self._format.stream(RETRIEVE_TOOL if done.offered else None)
+        stream = self._format.stream(RETRIEVE_TOOL if done.channel else None)
         ready = time.perf_counter()
         return _Running(frame, done, done.body, stream, turn, arrived, ready, reasons=[*done.reasons])
 
@@ -220,24 +264,36 @@ class Frames:
     async def _fed(self, lane: _Lane, running: _Running, event: Event) -> None:
         running.begun = running.begun or time.perf_counter()
         stream, turn = running.stream, running.turn
+        if event.name == _BEGUN:
+            await self._began(running, event)
         events = stream.feed(event)
         if not stream.complete:
-            await self._show(event, events)
+            await self._show(running, event, events)
             return
         await turn.end(stream.end_leg(), stream.usage)
         if not turn.goes_on and "retried_as_it_came" in running.reasons:
             await self._shared.aligning.leave_alone(running.done)
-        await self._show(event, events)
+        await self._show(running, event, events)
         if turn.goes_on:
+            running.held = []
             running.request = await turn.follow_up(running.request)
             await self._to_upstream(running.request)
             return
-        await self._show(event, stream.close())
+        await self._show(running, event, stream.close())
         await self._ended(lane)
 
-    async def _show(self, came: Event, events: list[Event]) -> None:
+    async def _began(self, running: _Running, event: Event) -> None:
+        """A leg has begun, by the name of which the upstream knows the reply from here on."""
+        running.id = _id(event.raw)
+        running.name = running.name or running.id
+        held, running.held = running.held or (), None
+        for frame in held:
+            await self._to_upstream(_renamed(frame, running.name, running.id))
+
+    async def _show(self, running: _Running, came: Event, events: list[Event]) -> None:
         for event in events:
-            await self._to_client(came.raw if event is came else event.data.encode())
+            frame = came.raw if event is came else event.data.encode()
+            await self._to_client(_renamed(frame, running.id, running.name))
 
     async def _failed(self, lane: _Lane, running: _Running, event: Event) -> None:
         """An error ends a turn, unless it may be about what we made of its request: then it is sent as it came."""
@@ -246,18 +302,21 @@ class Frames:
             _log.warning("%s refused a changed request: sent again as it came", self._route.upstream.host)
             aligning = self._shared.aligning
             body = await aligning.run(aligning.aligner.renamed, running.frame, self._dialect)
-            done = replace(running.done, body=body, changed=False, offered=False, reports=())
+            done = replace(running.done, body=body, changed=False, channel="", reports=())
             lane.running[0] = again = self._run(running.frame, done, running.arrived)
             again.reasons.append("retried_as_it_came")
             await self._to_upstream(body)
             return
-        await self._show(event, running.stream.feed(event))
+        await self._show(running, event, running.stream.feed(event))
         running.stream.end_leg()
         await self._ended(lane)
 
     async def _ended(self, lane: _Lane) -> None:
-        lane.last = lane.running.popleft()
-        self._book(lane.last)
+        lane.last = ended = lane.running.popleft()
+        self._book(ended)
+        held, ended.held = ended.held or (), None
+        for frame in held:
+            await self._to_upstream(_renamed(frame, ended.name, ended.id))
         while lane.waiting and lane.is_free:
             await self._begin(lane, lane.waiting[0])
             lane.waiting.popleft()
@@ -282,7 +341,7 @@ class Frames:
             ms_first_byte=(begun - arrived) * 1e3,
             reports=running.done.reports,
             usage=running.stream.usage,
-            retrievals=len(running.turn.answered),
+            retrievals=len(running.turn.answered) + by_command(running.done.reports),
             reasons=("websocket", *running.reasons),
             breaks=running.done.breaks,
         )
@@ -297,6 +356,25 @@ def _read(frame: bytes) -> _Head | None:
         return _head_of(frame)
     except (ValueError, RecursionError):
         return None
+
+
+def _id(begun: bytes) -> str:
+    try:
+        return _begun_of(begun).response.id
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _renamed(frame: bytes, known: str, wanted: str) -> bytes:
+    """A frame that names a reply in another way; the very same where it doesn't name this one."""
+    if known == wanted or b"response_id" not in frame:
+        return frame
+    edits = []
+    for path in _NAMES:
+        with suppress(SpanError):
+            span = locate(frame, path)
+            edits += [Edit(span, literal(wanted))] if decoded(frame, span) == known else []
+    return splice(frame, edits)
 
 
 def _status(error: bytes) -> int:

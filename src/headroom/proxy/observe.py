@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Protocol
 
-from headroom.model import BlockReport, Role, Usage
+from headroom.model import BlockReport, Reason, Role, Usage
 from headroom.proxy.breakers import Break
 
 _RECENT = 20
@@ -59,6 +60,11 @@ class Record:
     @property
     def tokens_after(self) -> int:
         return sum(report.tokens_after for report in self.reports)
+
+
+def by_command(reports: Iterable[BlockReport]) -> int:
+    """How many results of the client's own tools became originals that the model asked for by them."""
+    return sum(report.reason is Reason.ANSWERED for report in reports)
 
 
 class Ledger(Protocol):

@@ -28,10 +28,14 @@ READABLE = frozenset(("", "identity", "gzip", "x-gzip", "deflate", "br", "zstd")
 
 
 class Relayed(web.StreamResponse):
-    """A reply that goes to the client with the upstream's headers and no others, see `app.only_theirs`."""
+    """A reply that goes to the client with the upstream's headers and no others, see `app.only_theirs`.
 
-    def __init__(self, status: int, reason: str | None, headers: Headers) -> None:
+    Where its body `has_begun` to come already, both go out together.
+    """
+
+    def __init__(self, status: int, reason: str | None, headers: Headers, has_begun: bool = False) -> None:
         super().__init__(status=status, reason=reason, headers=CIMultiDict(headers))
+        self._send_headers_immediately = not has_begun
         self.passed = frozenset(name.lower() for name, _ in headers)
 
 

@@ -7,7 +7,6 @@ is kept, so that later requests of the conversation repeat it and the model know
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -20,7 +19,7 @@ from headroom.errors import StoreError
 from headroom.interfaces import HeldCall, Leg, ReplyFormat, Store, Stream
 from headroom.marker import RETRIEVE_TOOL
 from headroom.model import Usage
-from headroom.wire.sse import Event, EventReader, written
+from headroom.wire.sse import Event, EventReader
 
 _log = logging.getLogger("headroom")
 _MOST_ROUNDS = 12
@@ -144,7 +143,7 @@ class Retrieval:
             request = await self._turn.follow_up(request)
             async with self._ask(request) as upstream:
                 if upstream.status != _OK:
-                    yield _failure(await upstream.read())
+                    yield self._reply.failure(upstream.status, await upstream.read()).raw
                     return
                 async for out in self._leg(stream, upstream.chunks()):
                     yield out
@@ -197,12 +196,3 @@ class RetrievalFailed(Exception):
 
 def _raw(events: Iterable[Event]) -> bytes:
     return b"".join(event.raw for event in events)
-
-
-def _failure(body: bytes) -> bytes:
-    """The error event of a stream whose continuation the upstream refused."""
-    try:
-        said = json.loads(body)
-    except ValueError:
-        said = {"type": "error", "error": {"type": "api_error", "message": "the upstream refused to go on"}}
-    return written("error", json.dumps(said))

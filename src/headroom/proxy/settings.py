@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from ipaddress import ip_address
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from headroom import rules
 from headroom.errors import InputError
 from headroom.model import Level
+from headroom.rules import Strategies, ToolLevels
 
-LEVELS = (*(level.value for level in Level), "none")
 # First segments of paths that mean something here, so that no upstream can be called like one.
 RESERVED = frozenset(
     "api v1 v1alpha v1beta v1internal p responses chat backend-api upload stats livez readyz health".split()
@@ -24,8 +26,11 @@ _NAME = re.compile(r"[A-Za-z][\w.-]{0,63}")
 _PROJECT = re.compile(r"[\w.@+:/\\ -]{1,128}")
 
 
-def _option(default: Any, help: str, flag: str, env: str = "", metavar: str = "") -> Any:
-    return field(default=default, metadata={"help": help, "flag": flag, "env": env, "metavar": metavar})
+def _option(
+    default: Any, help: str, flag: str, env: str = "", metavar: str = "", least: int = 0, most: int | None = None
+) -> Any:
+    about = {"help": help, "flag": flag, "env": env, "metavar": metavar, "least": least, "most": most}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,26 @@ class Settings:
     """How the proxy works. Immutable; `Settings.of` builds one from loose values and says what is wrong with them."""
 
     host: str = _option("127.0.0.1", "address to listen on", "--host", "HEADROOM_HOST")
-    port: int = _option(8787, "port to listen on; 0 takes a free one", "--port", "HEADROOM_PORT")
+    port: int = _option(8787, "port to listen on; 0 takes a free one", "--port", "HEADROOM_PORT", most=65_535)
     level: Level | None = _option(
         Level.BALANCED, "lossless, balanced, aggressive, or none to change nothing", "--level", "HEADROOM_LEVEL"
     )
-    workers: int = _option(1, "processes that share the port", "--workers", "HEADROOM_WORKERS")
+    tools: ToolLevels = _option(
+        (),
+        "a level for the results of some tools, by name or glob; may be repeated",
+        "--tool-level",
+        "HEADROOM_TOOL_LEVELS",
+        "GLOB=LEVEL",
+    )
+    strategies: Strategies = _option(
+        (),
+        "whether a compressor (log) may leave something out (of one tool's results: log:Bash): on, off, or auto, "
+        "which is off where that saves nothing; may be repeated",
+        "--strategy",
+        "HEADROOM_STRATEGIES",
+        "NAME=SWITCH",
+    )
+    workers: int = _option(1, "processes that share the port", "--workers", "HEADROOM_WORKERS", least=1, most=256)
     anthropic_url: str = _option(
         "https://api.anthropic.com", "where Anthropic requests go", "--anthropic-url", "ANTHROPIC_TARGET_API_URL", "URL"
     )
@@ -72,7 +92,7 @@ class Settings:
         300, "milliseconds that a request may be worked on; 0 shortens nothing new", "--budget-ms", "HEADROOM_BUDGET_MS"
     )
     max_body: int = _option(
-        100 << 20, "bytes that a request's body may have, decompressed", "--max-body", "HEADROOM_MAX_BODY"
+        100 << 20, "bytes that a request's body may have, decompressed", "--max-body", "HEADROOM_MAX_BODY", least=1
     )
     token: str = _option(
         "", "what clients must present; needed to listen beyond this machine", "--token", "HEADROOM_PROXY_TOKEN"
@@ -88,7 +108,10 @@ class Settings:
         True, "offer headroom_retrieve to models and answer it", "--retrieve/--no-retrieve", "HEADROOM_RETRIEVE"
     )
     align: bool = _option(
-        False, "send tools in the order in which they were first sent", "--align/--no-align", "HEADROOM_ALIGN"
+        False,
+        "keep a conversation's system prompt and the order of its tools as first sent",
+        "--align/--no-align",
+        "HEADROOM_ALIGN",
     )
     daily_budget_tokens: int = _option(
         0,
@@ -113,7 +136,7 @@ class Settings:
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise InputError(f"unknown setting {unknown[0]!r}")
-        settings = replace(cls(), **{name: _checked(name, value) for name, value in values.items()})
+        settings = replace(cls(), **{name: checked(name, value) for name, value in values.items()})
         if not settings.token and not is_loopback(settings.host):
             raise InputError(f"listening on {settings.host}, beyond this machine, needs --token")
         return settings
@@ -136,9 +159,16 @@ def is_project(name: str) -> bool:
     return _PROJECT.fullmatch(name) is not None
 
 
-def _checked(name: str, value: Any) -> Any:
+def checked(name: str, value: Any) -> Any:
+    """A setting's value, from what a command line has for it. Raises InputError."""
     if name == "level":
         return _level(value)
+    if name == "tools":
+        return rules.tool_levels(value)
+    if name == "strategies":
+        return rules.strategies(value)
+    if isinstance(value, (int, float)):
+        return _within(name, value)
     if name.endswith("_url"):
         return _url(name, value)
     if name == "upstreams":
@@ -152,13 +182,21 @@ def _checked(name: str, value: Any) -> Any:
     return value
 
 
+def _within(name: str, value: float) -> float:
+    limits = Settings.__dataclass_fields__[name].metadata
+    least, most = limits["least"], limits["most"]
+    if not least <= value <= (inf if most is None else most):
+        raise InputError(f"{limits['flag']} is {least} or more{f', at most {most}' if most else ''}, not {value}")
+    return value
+
+
 def _level(value: Any) -> Level | None:
     if value is None or value == "none":
         return None
     try:
         return Level(value)
     except ValueError:
-        raise InputError(f"level must be one of {', '.join(LEVELS)}, not {value!r}") from None
+        raise InputError(f"level must be one of {', '.join(rules.LEVELS)}, not {value!r}") from None
 
 
 def _url(name: str, value: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 import aiohttp
@@ -41,6 +42,26 @@ class Unreachable(Exception):
         self.timed_out = isinstance(error, aiohttp.SocketTimeoutError)
 
 
+class _Handler(ResponseHandler):
+    """A connection that is told to go on only where it has paused.
+
+    Who reads a reply tells it so for every chunk, and aiohttp's own then parses the bytes that aren't there.
+    """
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Makes connections of this kind."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        handler: type[ResponseHandler] = _Handler
+        self._factory = partial(handler, loop=self._loop)
+
+
 class Connections:
     """A pool of connections to all upstreams of some settings. Made inside a running event loop."""
 
@@ -49,7 +70,7 @@ class Connections:
             total=None, sock_connect=settings.connect_timeout or None, sock_read=settings.read_timeout or None
         )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=_trusting(settings), keepalive_timeout=_IDLE_SECONDS),
+            connector=_Connector(limit=0, ssl=_trusting(settings), keepalive_timeout=_IDLE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=timeout,
             auto_decompress=False,

@@ -41,10 +41,11 @@ _UNSPEAKABLE = frozenset((1004, 1005, 1006, 1015))  # codes that stand for somet
 Text = Callable[[bytes], Awaitable[None]]
 
 
-def _is_read(route: Route, control: Control) -> bool:
-    """Whether the frames hold requests that may be worked on."""
-    untouched = control.bypass or control.level is None or route.endpoint.kind is not Kind.TURN
-    return not untouched and route.endpoint.dialect == "openai_responses"
+def _is_read(route: Route, control: Control, shared: Shared) -> bool:
+    """Whether the frames hold requests that may be worked on, or cost what is to be counted."""
+    wanted = not control.bypass and control.level is not None
+    is_turn = route.endpoint.kind is Kind.TURN and route.endpoint.dialect == "openai_responses"
+    return is_turn and (wanted or shared.settings.daily_budget_tokens > 0)
 
 
 class End(NamedTuple):
@@ -103,7 +104,7 @@ async def bridge(request: web.Request, route: Route, shared: Shared, leaving: as
         status = answer.status
         return await _refused(request, answer)
     finally:
-        if status != _SWITCHED or not _is_read(route, control):
+        if status != _SWITCHED or not _is_read(route, control, shared):
             _book(request, route, shared, control, status, time.perf_counter() - started)
 
 
@@ -159,7 +160,7 @@ class _Bridge:
     ) -> None:
         self._request, self._leaving = request, leaving
         self._args = shared, route, control, request.headers.get("User-Agent", "")[:100]
-        self._is_read = _is_read(route, control)
+        self._is_read = _is_read(route, control, shared)
         self._frames: Frames | None = None
 
     async def run(self, upstream: aiohttp.ClientWebSocketResponse[Any], answer: _Answer) -> web.StreamResponse:

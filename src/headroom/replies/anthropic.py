@@ -13,6 +13,7 @@ from typing import Any
 from headroom.interfaces import HeldCall, Leg
 from headroom.model import Usage
 from headroom.wire.json_events import grow, grown, json_object, number_in, object_in, with_object
+from headroom.wire.refusals import refusal
 from headroom.wire.spans import Span, SpanError, decoded, elements, locate, members
 from headroom.wire.splice import Edit, appended, splice
 from headroom.wire.sse import Event
@@ -188,6 +189,11 @@ class AnthropicReplies:
         skip = sum(leg.visible for leg in earlier)
         return json.dumps({"before": before, "skip": skip, "held": held, "results": results_held}).encode()
 
+    def failure(self, status: int, body: bytes) -> Event:
+        said = refusal(status, body)
+        error = {"type": "api_error", **said["error"]}
+        return with_object(Event(b"", "error", ""), {**said, "type": "error", "error": error})
+
     def replay(self, body: bytes, messages: Sequence[Span], exchange: bytes) -> list[Edit]:
         hidden = json.loads(exchange)
         try:
@@ -305,6 +311,9 @@ def _later(known: Usage, reported: Any) -> Usage:
         input=number_in(reported, "input_tokens", known.input),
         cache_read=number_in(reported, read, known.cache_read),
         cache_write=number_in(reported, wrote, known.cache_write),
+        cache_write_1h=number_in(
+            object_in(reported, "cache_creation"), "ephemeral_1h_input_tokens", known.cache_write_1h
+        ),
         output=number_in(reported, "output_tokens", known.output),
         reported=True,
     )

@@ -20,6 +20,7 @@ from typing import Any
 from headroom.interfaces import HeldCall, Leg
 from headroom.model import Usage
 from headroom.wire.json_events import json_object, number_in, object_in, objects_in, with_object, without
+from headroom.wire.refusals import refusal
 from headroom.wire.spans import Span, SpanError, decoded, elements, kind, locate, members
 from headroom.wire.splice import Edit, appended, splice
 from headroom.wire.sse import Event
@@ -178,6 +179,10 @@ class GeminiReplies:
             hidden["held"] = [[place, part] for place, part in calls if _is_one_of(part, last.held)]
             hidden["results"] = _answer(results[-1])["parts"]
         return json.dumps(hidden).encode()
+
+    def failure(self, status: int, body: bytes) -> Event:
+        said = refusal(status, body)
+        return with_object(Event(b"", "", ""), {**said, "error": {"code": status, **said["error"]}})
 
     def replay(self, body: bytes, messages: Sequence[Span], exchange: bytes) -> list[Edit]:
         hidden = json.loads(exchange)

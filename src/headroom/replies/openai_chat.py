@@ -17,6 +17,7 @@ from typing import Any
 from headroom.interfaces import HeldCall, Leg
 from headroom.model import Usage
 from headroom.wire.json_events import grow, grown, json_object, number_in, object_in, objects_in, with_object, without
+from headroom.wire.refusals import refusal
 from headroom.wire.said_again import after
 from headroom.wire.spans import Span, SpanError, decoded, elements, kind, locate, members
 from headroom.wire.splice import Edit, appended, inserted_member, splice
@@ -257,6 +258,9 @@ class OpenAIChatReplies:
             hidden["held"] = [[place, call] for place, call in calls if _is_one_of(call, last.held)]
             hidden["results"] = _results(results[-1])
         return json.dumps(hidden).encode()
+
+    def failure(self, status: int, body: bytes) -> Event:
+        return with_object(Event(b"", "", ""), refusal(status, body))
 
     def replay(self, body: bytes, messages: Sequence[Span], exchange: bytes) -> list[Edit]:
         hidden = json.loads(exchange)

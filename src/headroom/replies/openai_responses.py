@@ -17,6 +17,7 @@ from typing import Any
 from headroom.interfaces import HeldCall, Leg
 from headroom.model import Usage
 from headroom.wire.json_events import json_object, number_in, object_in, objects_in, with_object
+from headroom.wire.refusals import refusal
 from headroom.wire.spans import Span, SpanError, decoded, locate, members
 from headroom.wire.splice import Edit, appended, inserted_member, splice
 from headroom.wire.sse import Event
@@ -197,6 +198,12 @@ class ResponsesReplies:
                 hidden.append((every, aloud, _outputs(results[i])))
         tail = _outputs(results[-1]) if legs[-1].held else []
         return json.dumps({"hidden": hidden, "every": every, "aloud": aloud, "tail": tail}).encode()
+
+    def failure(self, status: int, body: bytes) -> Event:
+        """As the documents have it, and with `error`, by which clients know an error of theirs."""
+        said = refusal(status, body)
+        flat = {key: said["error"].get(key) for key in ("code", "message", "param")}
+        return with_object(Event(b"", "error", ""), {**said, "type": "error", **flat})
 
     def replay(self, body: bytes, messages: Sequence[Span], exchange: bytes) -> list[Edit]:
         kept = json.loads(exchange)

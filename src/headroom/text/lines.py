@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
 
@@ -23,13 +24,20 @@ def line_starts(lines: list[str]) -> list[int]:
 
 def sample(text: str) -> Sample:
     """What sniffs look at; costs one newline count and three short slices, whatever the size of the text."""
-    lines = text.split("\n", _HEAD + _MIDDLE + _TAIL)
-    if len(lines) <= _HEAD + _MIDDLE + _TAIL:
-        return Sample(text, _cut(lines), len(lines))
-    tail = text.rsplit("\n", _TAIL)[1:]
+    count = text.count("\n") + 1
+    if count <= _HEAD + _MIDDLE + _TAIL:
+        return Sample(text, _cut(text.split("\n")), count)
+    head = _parted(str.split, text, text[: _HEAD * _WIDTH], _HEAD)[:-1]
+    tail = _parted(str.rsplit, text, text[-_TAIL * _WIDTH :], _TAIL)[1:]
     middle = text.find("\n", len(text) // 2) + 1
     mid = text[middle : middle + _MIDDLE * 2 * _WIDTH].split("\n", _MIDDLE)[:_MIDDLE] if middle else []
-    return Sample(text, _cut([*lines[:_HEAD], *mid, *tail]), text.count("\n") + 1)
+    return Sample(text, _cut([*head, *mid, *tail]), count)
+
+
+def _parted(split: Callable[[str, str, int], list[str]], text: str, end: str, count: int) -> list[str]:
+    """So many lines off one end of a text and the rest; of a long text whose lines are not, nothing more is copied."""
+    parts = split(end, "\n", count)
+    return parts if len(parts) > count else split(text, "\n", count)
 
 
 def unstyled(sample: Sample) -> Sample:

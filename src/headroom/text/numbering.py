@@ -7,14 +7,14 @@ reader sees; anywhere else of the position in the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import count, takewhile
+from functools import lru_cache, partial
+from itertools import chain, count, islice
 
 _NUMBER = r"( *)(\d{1,7})(\t|→|: ?|\| ?| \| | │ )"
 _PREFIX, _NEXT_PREFIX = re.compile(_NUMBER), re.compile(r"\n" + _NUMBER)
-_MIN_RUN = 4
+_MIN_RUN, _BLOCK = 4, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ def numbered_runs(text: str) -> list[Run]:
             end = run.end
             if end - line >= _MIN_RUN:
                 runs.append(run)
+            if end == len(lines):
+                break
         at = found.start(1) + sum(map(len, lines[line:end])) + end - line
         line = end
         found = _NEXT_PREFIX.search(text, at - 1)
@@ -108,8 +110,19 @@ def _longest(lines: Sequence[str], start: int, found: re.Match[str]) -> Run:
 def _end(lines: Sequence[str], start: int, number: int, prefix: str) -> int:
     """The line after those that go on counting."""
     following = map(lines.__getitem__, range(start + 1, len(lines)))
-    counted = map(str.startswith, following, map(prefix.__mod__, count(number + 1)))
-    return start + 1 + sum(takewhile(bool, counted))
+    counted = map(str.startswith, following, _prefixes(prefix, number + 1))
+    return next((line for line, fits in enumerate(counted, start + 1) if not fits), len(lines))
+
+
+def _prefixes(prefix: str, number: int) -> Iterator[str]:
+    """What stands before the lines from a number on."""
+    block, skipped = divmod(number, _BLOCK)
+    return islice(chain.from_iterable(map(partial(_block, prefix), count(block))), skipped, None)
+
+
+@lru_cache(maxsize=64)  # files are read from their first line on, in few formats
+def _block(prefix: str, block: int) -> tuple[str, ...]:
+    return tuple(map(prefix.__mod__, range(block * _BLOCK, (block + 1) * _BLOCK)))
 
 
 def dominant_run(text: str, lines: list[str]) -> Run | None:

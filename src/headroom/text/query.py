@@ -13,8 +13,7 @@ from headroom.text.lines import line_starts
 
 _QUOTED = re.compile(r"`([^`\n]{2,120})`|\"([^\"\n]{2,120})\"|'([^'\n]{2,120})'")
 _JOINTS = "./:@#+-"  # what stands inside paths, addresses and versions, but not at their ends
-_BETWEEN = re.compile(rf"[^\w{re.escape(_JOINTS)}]+")
-_BLANKED = {code: " " for code in range(128) if _BETWEEN.match(chr(code))}
+_WORD = re.compile(rf"[\w{re.escape(_JOINTS)}]+")
 _MARKED = re.compile(r"[_./:@#+\-\d]")  # what identifiers, paths and addresses hold and words don't
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
 _STOP = frozenset(
@@ -108,7 +107,7 @@ def _lines_holding(term: str, lower: str, at: int, starts: list[int], limit: int
 def parse_query(text: str) -> Query:
     """The terms of a question: quoted strings whole, identifiers and paths whole and in parts, other words once."""
     text = text[-_MAX_QUERY:]
-    words = (text.translate(_BLANKED) if text.isascii() else _BETWEEN.sub(" ", text)).split()
+    words = (found[0] for found in _WORD.finditer(text))  # the first of them are enough
     terms: dict[str, float] = {}
     for term, weight in chain(_quoted(text), chain.from_iterable(map(_terms_of, words))):
         if len(terms) == _MAX_TERMS:

@@ -13,6 +13,8 @@ _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 # A line's end with another one right behind it. A last "\r" is none yet: the "\n" that belongs to it may follow.
 _BLANK_LINE = re.compile(rb"(?:\n|\r(?!\n))(?:\n|\r\n|\r(?=[^\n]))")
+# What nearly all events look like. Only where they end is said differently by lines that end otherwise.
+_USUAL = re.compile(rb"(?:event: ?([^\r\n]*)\n)?data: ?([^\r\n]*)\n\n")
 _REACH = 2  # bytes of it that can be there before the one that completes it
 
 
@@ -35,21 +37,32 @@ class EventReader:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that are complete with this chunk."""
-        held = self._held
-        held += chunk
+        self._held += chunk
+        if _BLANK_LINE.search(self._held, self._searched) is None:
+            self._searched = max(0, len(self._held) - _REACH)
+            return []
+        held = bytes(self._held)
         events = []
-        start, search = 1, self._searched
-        while found := _BLANK_LINE.search(held, search):
-            events.append(self._event(bytes(held[start : found.end()])))
-            start = found.end()
-            search = start - 1
-        del held[: start - 1]
-        self._searched = max(0, len(held) - _REACH)
+        start = 1
+        while event := self._next(held, start):
+            events.append(event)
+            start += len(event.raw)
+        del self._held[: start - 1]
+        self._searched = max(0, len(self._held) - _REACH)
         return events
 
     def rest(self) -> bytes:
         """What was fed after the last event; `parsed` reads it where a stream ends without its blank line."""
         return bytes(self._held[1:])
+
+    def _next(self, held: bytes, start: int) -> Event | None:
+        """The event that begins there; None where it isn't complete."""
+        if usual := _USUAL.match(held, start):
+            self._mark = b""
+            raw, name, data = usual.group(0, 1, 2)
+            return Event(raw, (name or b"").decode("utf-8", "replace"), data.decode("utf-8", "replace"))
+        found = _BLANK_LINE.search(held, start - 1)
+        return self._event(held[start : found.end()]) if found else None
 
     def _event(self, raw: bytes) -> Event:
         mark, self._mark = self._mark, b""

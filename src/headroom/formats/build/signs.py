@@ -47,9 +47,11 @@ _PLACED = (
 _SCRIPTS = "build|test|lint|dev|typecheck|prepare|postinstall"
 _STATES = r"Creating|Modifying|Destroying|Still \w+ing|Refreshing state|Creation complete"
 _NAMED = rf"{_PLACED}|[@\w./-]+(?: |:)(?:{_SCRIPTS})(?:: |\$ )|[\w.\[\]\"-]+: (?:{_STATES})"
-# What stands inside them.
+# What stands inside them, each behind signs that few pages hold.
 _WITHIN = (
-    r"(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL)(?: \(.*\))? +\[ *\d+%\]|\.\.\. (?:ok|FAIL|ERROR|skipped)\b| error TS\d+: "
+    ("%]", r"(?:PASSED|FAILED|SKIPPED|ERROR|XFAIL)(?: \(.*\))? +\[ *\d+%\]"),
+    ("... ", r"\.\.\. (?:ok|FAIL|ERROR|skipped)\b"),
+    (" error TS", r" error TS\d+: "),
 )
 # What a test run or a build prints once: its banner, its sum.
 _BANNERS = (
@@ -66,8 +68,8 @@ _SUMS = (
 _AT_ONCE = rf"{_MARKED}|(?=[A-Z])(?:{_UPPER})|(?=[a-z])(?:{_LOWER})"
 _LINES = rf"{_AT_ONCE}|[^\S\n]*(?:{_INDENTED})|[^\S\n]+(?:{_DEEP})|{_NAMED}"
 _BUILT = re.compile(rf"\n(?:{_LINES})", re.MULTILINE)
-_BUILT_WITHIN = re.compile(rf"\n(?:{_LINES}|.*?(?:{_WITHIN}))", re.MULTILINE)
-_INSIDE = re.compile(_WITHIN)
+_BUILT_WITHIN = re.compile(rf"\n(?:{_LINES}|.*?(?:{'|'.join(pattern for _, pattern in _WITHIN)}))", re.MULTILINE)
+_INSIDE = [(sign, re.compile(pattern)) for sign, pattern in _WITHIN]
 _BANNER = re.compile(rf"\n(?:{_BANNERS}|{_SUMS})")
 _LEVELLED = re.compile(r"\[?(?:INFO|WARN|ERROR|info|warn|error)")
 _TIMED_SHARE = 0.2
@@ -89,13 +91,17 @@ def may_be_built(sample: Sample) -> bool:
         return True
     if (_COLON.search(page) or _DOLLAR.search(page)) and _ANY_NAMED.search(page):
         return True
-    may_tell = ("%" in page and "%]" in page) or "..." in page or " error TS" in page
-    return bool(may_tell) and _INSIDE.search(page) is not None
+    return _tells_inside(page)
+
+
+def _tells_inside(page: str) -> bool:
+    """Whether some line tells inside of it what it is of."""
+    return any(sign in page and pattern.search(page) for sign, pattern in _INSIDE)
 
 
 def built_lines(page: str) -> int:
     """How many lines look like those that a build or a test run prints."""
-    return len((_BUILT_WITHIN if _INSIDE.search(page) else _BUILT).findall(page))
+    return len((_BUILT_WITHIN if _tells_inside(page) else _BUILT).findall(page))
 
 
 def has_banner(page: str) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from headroom.interfaces import Sample
 
@@ -141,7 +142,8 @@ def possible_signs(sample: Sample) -> int:
     return len(_POSSIBLE.findall(sample.flush))
 
 
-def signs(lines: Iterable[str]) -> Signs:
+@lru_cache(maxsize=4)  # who recognises a text and who then outlines it both ask
+def signs(lines: tuple[str, ...]) -> Signs:
     """The signs among the first lines that are neither blank nor comments."""
     votes: dict[str, int] = {}
     count = found = closed = foreign = 0

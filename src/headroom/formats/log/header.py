@@ -107,10 +107,12 @@ def parse(line: str) -> Header:
     return _fields(line, at, level, line[:wrapper])
 
 
-def may_be_logged(lines: Sequence[str]) -> bool:
-    """Whether one of the lines may begin as log lines do; a look at them as one text."""
+def may_be_logged(lines: Sequence[str]) -> Sequence[str]:
+    """Those of the lines that may begin as log lines do; a look at them as one text first."""
     page = paged(lines)
-    return _TIMED.search(page) is not None or _LEVEL_LINE.search(page.casefold()) is not None
+    if _LEVEL_LINE.search(page.casefold()):
+        return lines
+    return [line for line in lines if _TIMED.search(line)] if _TIMED.search(page) else ()
 
 
 def looks_logged(line: str) -> bool:

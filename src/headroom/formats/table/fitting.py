@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import compress, islice, repeat
 from operator import add, eq
 
@@ -17,7 +18,6 @@ from headroom.formats.table.layout import SAMPLE, WIDEST, Column, Layout, Slot, 
 _MAX_COLUMNS, _MAX_FIELDS, _BATCH = 40, 200, 20_000
 _MAX_SCAN, _MAX_WIDE = 20_000, 500
 _FEW_IN_GUTTER = 40
-_WORD = re.compile(r"\S+")
 _TAIL = " \t\r"
 
 
@@ -93,12 +93,15 @@ def _names_for(titles: Sequence[str], count: int) -> list[str]:
 
 def _gaps_of(lines: Iterable[str], count: int) -> list[tuple[str, ...]]:
     """The white space before each of `count` words, and that behind the last one, for each of the lines."""
-    gaps: list[tuple[str, ...]] = []
-    for line in lines:
-        *own, rest = _WORD.split(line, count - 1)
-        cell = rest.lstrip(" \t")
-        gaps.append((*own, rest[: len(rest) - len(cell)], cell[len(cell.rstrip(_TAIL)) :]))
-    return gaps
+    found = map(_gaps_around(count).match, lines)
+    return [gaps.groups() for gaps in found if gaps]
+
+
+@lru_cache(maxsize=_MAX_COLUMNS)
+def _gaps_around(count: int) -> re.Pattern[str]:
+    """A pattern whose groups are the white space around so many words, the last one taking the rest of the line."""
+    before = r"(\s*)\S+" * (count - 1)
+    return re.compile(rf"{before}([ \t]*)(?:.*[^{_TAIL}])?([{_TAIL}]*)\Z", re.DOTALL)
 
 
 def _learn_gaps(

@@ -305,9 +305,9 @@ def _pays(region: Region, lines: Sequence[str]) -> bool:
 
 
 def _is_smaller(coded_lines: Sequence[str], printed: Sequence[str]) -> bool:
-    """Whether tokens are won; plain where a third of the characters that are no padding went."""
+    """Whether tokens are won; plain where a fifth of the characters that are no padding went."""
     after, before = "\n".join(coded_lines), "\n".join(printed)
-    if 3 * len(after) < 2 * (len(before) + before.count("\t")) and 3 * len(after) < 2 * _narrow_size(before):
+    if 5 * len(after) < 4 * (len(before) + before.count("\t")) and 5 * len(after) < 4 * _narrow_size(before):
         return True
     if len(printed) >= _MANY and len(coded_lines) == len(printed) + 1:  # each row stands for its line
         share = _sampled_share(coded_lines, printed)

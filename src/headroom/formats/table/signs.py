@@ -170,10 +170,10 @@ def sure_listing(sample: Sample) -> float:
     if len(filled) < 6:
         return 0.0
     filled = filled[:: spread(len(filled), _LOOKED_AT).step]
-    if _PAGE_LISTED.search(page) or _BRANCHES.search(sample.flush):
-        for pattern, share in _LISTED:
-            if sum(map(bool, map(pattern.match, filled))) >= share * len(filled):
-                return 0.95
+    shapes = _LISTED if _PAGE_LISTED.search(page) else _LISTED[:1] if _BRANCHES.search(sample.flush) else ()
+    for pattern, share in shapes:
+        if sum(map(bool, map(pattern.match, filled))) >= share * len(filled):
+            return 0.95
     slashed = [line for line in filled if "/" in line] if page.count("/") >= 0.5 * len(filled) else []
     if len(slashed) >= 0.9 * len(filled):
         size, alike = Counter([len(line.split()) for line in filled]).most_common(1)[0]
