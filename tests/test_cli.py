@@ -245,6 +245,8 @@ def test_the_store_is_listed_and_purged(log: Path) -> None:
         (["--budget", "60"], {"HEADROOM_BUDGET": "60"}),
         (["--roles", "tool,user"], {"HEADROOM_ROLES": "tool,user"}),
         (["--no-repeats"], {"HEADROOM_REPEATS": "false"}),
+        (["--tool-level", "B*=none"], {"HEADROOM_TOOL_LEVELS": "B*=none"}),
+        (["--strategy", "log=off"], {"HEADROOM_STRATEGIES": "log=off"}),
     ],
 )
 def test_each_flag_has_an_effect_and_so_has_its_variable(

@@ -21,7 +21,7 @@ from headroom.conversation import Conversation
 from headroom.hints import intent_of
 from headroom.interfaces import Dialect, Pins, Store
 from headroom.marker import RETRIEVE_TOOL
-from headroom.model import Block, Expired, Intent, Level, Reason, never
+from headroom.model import Block, Expired, Intent, Reason, never
 from headroom.options import Options
 from headroom.pipeline import Outcome, compress_blocks
 from headroom.plugins import replies
@@ -44,9 +44,9 @@ class Aligned:
     tools, or one of the client's; empty where by none that is ours to answer. `keys` stand for the conversation up to
     each of its messages.
 
-    For the books: `conversation` is one name for all of its requests; `edits` say what was changed in the body that
-    came, `boundary` from which byte on that body is new; `plain`, that this conversation goes as it comes; `adopted`,
-    that it is met here in its midst.
+    For the books: `conversation` is one name for all of its requests, `model` who is asked; `edits` say what was
+    changed in the body that came, `boundary` from which byte on that body is new; `plain`, that this conversation goes
+    as it comes; `adopted`, that it is met here in its midst.
     """
 
     body: bytes
@@ -55,6 +55,7 @@ class Aligned:
     channel: str = ""
     keys: Sequence[bytes] = ()
     conversation: str = ""
+    model: str = ""
     edits: tuple[Edit, ...] = ()
     boundary: int = 0
     plain: bool = False
@@ -133,8 +134,7 @@ class CacheAligner:
         exchanged = self._exchanges(request, [*turns], edits) if channel.name else []
         outcomes: tuple[Outcome, ...] = ()
         if known < len(request.keys):
-            level = options.level if channel.tool or has_tool(request) else Level.LOSSLESS
-            options = replace(options, level=level)
+            options = options if channel.tool or has_tool(request) else options.lossless()
             outcomes, fresh = self._compressed(request, known, turns, channel, options, store, expired, record)
             for position, turn in fresh.items():
                 edits += self._forms(request, position, turn.forms)
@@ -344,7 +344,14 @@ def _aligned(request: Request, edits: Sequence[Edit], conversation: str, known: 
     boundary = request.messages[known - 1].end if 0 < known <= len(request.messages) else 0
     body = splice(request.body, edits)
     return Aligned(
-        body, bool(edits), keys=request.keys, conversation=conversation, edits=tuple(edits), boundary=boundary, **more
+        body,
+        bool(edits),
+        keys=request.keys,
+        conversation=conversation,
+        model=request.model(),
+        edits=tuple(edits),
+        boundary=boundary,
+        **more,
     )
 
 

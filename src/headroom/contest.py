@@ -201,8 +201,9 @@ def _candidates(
     for score, compressor in competing:
         if context.expired():
             raise OutOfTime("no time was left to compress this text")
-        for form in compressor.compress(text, context):
-            if context.level is Level.LOSSLESS and not form.lossless:
+        within = replace(context, level=Level.LOSSLESS) if compressor.name in context.without else context
+        for form in compressor.compress(text, within):
+            if within.level is Level.LOSSLESS and not form.lossless:
                 continue
             if context.level is Level.AGGRESSIVE and compressor.name in _CAPPED:
                 form = capped(form, parse_query(context.query))

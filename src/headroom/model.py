@@ -51,6 +51,7 @@ class Reason(str, Enum):
     STORE_FAILED = "store_failed"
     OUT_OF_TIME = "out_of_time"
     ALREADY_SENT = "already_sent"
+    POLICY = "policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,9 @@ class Context:
     user's question and the tool call); `target` is a number of tokens to reach by tightening the selection, never by
     breaking the floor; `path` is where the text stands inside the original (a JSON path such as `$.output`, empty for
     the original itself); `told` says that an earlier closing line has named the call that retrieves, `tool` is the
-    client's own that it goes to (empty: `headroom_retrieve`). `nested(text, path)` compresses a text inside this one (a
-    log in a JSON string) and returns None where that gains nothing. `expired` says whether the caller's time is up; the
-    contest asks it between candidates.
+    client's own that it goes to (empty: `headroom_retrieve`); `without` are compressors that may leave nothing out.
+    `nested(text, path)` compresses a text inside this one (a log in a JSON string) and returns None where that gains
+    nothing. `expired` says whether the caller's time is up; the contest asks it between candidates.
     """
 
     level: Level = Level.BALANCED
@@ -141,6 +142,7 @@ class Context:
     id: str = ""
     told: bool = False
     tool: str = ""
+    without: frozenset[str] = frozenset()
     nested: Nested = field(default=_no_nested, compare=False)
     expired: Expired = field(default=never, compare=False)
 
@@ -180,6 +182,18 @@ class Usage:
     model: str = ""
     reported: bool = False
     cache_write_1h: int = 0
+
+    def minus(self, other: Usage) -> Usage:
+        """What the last of some replies cost, where `other` is what those before it did."""
+        return Usage(
+            self.input - other.input,
+            self.cache_read - other.cache_read,
+            self.cache_write - other.cache_write,
+            self.output - other.output,
+            self.model,
+            self.reported,
+            self.cache_write_1h - other.cache_write_1h,
+        )
 
     def plus(self, other: Usage) -> Usage:
         """What two replies cost together."""

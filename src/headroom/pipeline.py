@@ -23,6 +23,7 @@ from headroom.model import Block, BlockReport, Context, Expired, Intent, Level, 
 from headroom.options import Options
 from headroom.references import with_references
 from headroom.router import closed, route
+from headroom.rules import REPEATS, lossless_only
 from headroom.tokens import count_tokens
 
 _log = logging.getLogger("headroom")
@@ -156,7 +157,9 @@ def _planned(
 ) -> Outcome:
     if block.role not in options.roles:
         return Outcome(block, block.text, Reason.ROLE_PROTECTED)
-    before = count_tokens(block.text)
+    before, level = count_tokens(block.text), options.level_for(block)
+    if level is None:
+        return Outcome(block, block.text, Reason.POLICY, tokens=before)
     reason = _protected(block, options, before)
     if reason is None and _was_compressed(block.text, store):
         reason = Reason.ALREADY_COMPRESSED
@@ -166,9 +169,9 @@ def _planned(
         return Outcome(block, block.text, reason, tokens=before)
     try:
         id = store.identify(block.text)
-        context = _context(block, preceding, options, target, id, expired)
+        context = _context(block, preceding, options, level, target, id, expired)
         routed = partial(_routed, block.text, context, before)
-        referring = options.repeats and block.role is Role.TOOL
+        referring = options.repeats and block.role is Role.TOOL and REPEATS not in context.without
         choice = with_references(block.text, before, routed, context, preceding) if referring else routed()
     except OutOfTime:
         return Outcome(block, block.text, Reason.OUT_OF_TIME, tokens=before)
@@ -197,7 +200,13 @@ def _was_compressed(text: str, store: Store) -> bool:
 
 
 def _context(
-    block: Block, preceding: Conversation, options: Options, target: int | None, id: str, expired: Expired
+    block: Block,
+    preceding: Conversation,
+    options: Options,
+    level: Level,
+    target: int | None,
+    id: str,
+    expired: Expired,
 ) -> Context:
     query = options.query
     if query is None:
@@ -208,9 +217,18 @@ def _context(
             preceding.question[-_QUERY_CHARS:],
         )
         query = "\n".join(nearest)
-    told, tool = options.level is Level.AGGRESSIVE and preceding.explained, preceding.tool
-    intent = intent_of(block.call)
-    return Context(options.level, query, block.call, intent, target, id=id, told=told, tool=tool, expired=expired)
+    return Context(
+        level,
+        query,
+        block.call,
+        intent_of(block.call),
+        target,
+        id=id,
+        told=level is Level.AGGRESSIVE and preceding.explained,
+        tool=preceding.tool,
+        without=lossless_only(options.strategies, block.call.name),
+        expired=expired,
+    )
 
 
 def _accepted(block: Block, choice: Choice, before: int, context: Context) -> Outcome:

@@ -53,6 +53,12 @@ class Request:
     def from_model(self, position: int) -> bool:
         return self.dialect.from_model(self.message(position))
 
+    def model(self) -> str:
+        """The model that is asked; empty where the body doesn't say."""
+        span = self.top.get("model")
+        named = decoded(self.body, span) if span else ""
+        return named if isinstance(named, str) else ""
+
     def tools(self) -> bytes:
         span = self.top.get("tools")
         return self.body[span.start : span.end] if span else b""

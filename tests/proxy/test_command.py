@@ -281,6 +281,8 @@ def test_wrong_usage_is_said_in_one_line() -> None:
 
 
 def _sample(name: str, default: Any) -> tuple[str, Any]:
+    if isinstance(default, bool):
+        return ("no", False) if default else ("yes", True)
     return ("http://x", "http://x") if name.endswith("_url") else ("7", type(default)(7))
 
 
@@ -299,22 +301,20 @@ def test_every_setting_has_a_flag_and_a_variable_that_have_an_effect(
     samples: dict[str, tuple[str, Any]] = {
         "host": ("127.0.0.2", "127.0.0.2"),
         "level": ("aggressive", Level.AGGRESSIVE),
-        "retrieve": ("no", False),
-        "align": ("yes", True),
         "tools": ("mcp__*=none", (("mcp__*", None),)),
         "strategies": ("log:Bash=off", (("log:Bash", Switch.OFF),)),
         "upstreams": ("a=http://b", (("a", "http://b"),)),
         "allow_hosts": ("Box", ("box",)),
         "ca_file": (str(file), str(file)),
         "project": ("mine", "mine"),
+        "holdout": ("0.5", 0.5),
         "token": ("t", "t"),
     }
-    switches = {"retrieve": "--no-retrieve", "align": "--align"}
     for setting in fields(Settings):
         name = setting.name
         value, expected = samples.get(name) or _sample(name, setting.default)
-        flag = setting.metadata["flag"]
-        by_flag = reread([switches[name]] if name in switches else [flag, value])
+        on, _, off = setting.metadata["flag"].partition("/")
+        by_flag = reread([off if setting.default else on] if off else [on, value])
         monkeypatch.setenv(setting.metadata["env"], value)
         by_variable = reread([])
         monkeypatch.delenv(setting.metadata["env"])

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from headroom.cli.proxy import reread
 from headroom.errors import InputError
+from headroom.marker import has_footer
 from headroom.model import Level
 from headroom.proxy.policy import settings_in
 from headroom.proxy.settings import Settings
+from tests.proxy.world import LOG, TOKEN, World, real_engine, world
 
 
 def written(folder: Path, text: str) -> Path:
@@ -45,6 +52,15 @@ def test_a_file_sets_settings(tmp_path: Path) -> None:
     assert settings.allow_hosts == ("box",)
     assert settings.tools == (("mcp__github__*", Level.BALANCED), ("Read", None))
     assert [(name, switch.value) for name, switch in settings.strategies] == [("log:*", "on"), ("log:Bash", "off")]
+
+
+def test_the_documented_file_is_right(tmp_path: Path) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", document, re.S)
+    found = Settings.of(**settings_in(written(tmp_path, example)))
+    assert found.tools
+    assert found.strategies
+    assert found.budget_ms == 500
 
 
 def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
@@ -158,3 +174,181 @@ def test_a_wrong_file_changes_nothing_and_is_logged(tmp_path: Path, caplog: pyte
     (record,) = caplog.records
     assert f"{file}:2: [tools] Read: " in record.getMessage()
     assert "settings stay as they are" in record.getMessage()
+
+
+# What the rules do to requests, on every protocol.
+
+ASKED = "why is it slow"
+# One for each call, so that none refers to another.
+LOGS = [LOG.replace("worker", f"service{number}").replace("handled request", f"did {number}") for number in range(4)]
+
+
+def anthropic(*tools: str) -> dict[str, Any]:
+    calls = [{"type": "tool_use", "id": f"c{i}", "name": tool, "input": {}} for i, tool in enumerate(tools)]
+    results = [{"type": "tool_result", "tool_use_id": f"c{i}", "content": LOGS[i]} for i in range(len(tools))]
+    messages = [("user", ASKED), ("assistant", calls), ("user", results)]
+    return {
+        "tools": [{"name": tool, "input_schema": {"type": "object"}} for tool in tools],
+        "messages": [{"role": role, "content": content} for role, content in messages],
+    }
+
+
+def openai_chat(*tools: str) -> dict[str, Any]:
+    functions = [{"name": tool, "arguments": "{}"} for tool in tools]
+    calls = [{"id": f"c{i}", "type": "function", "function": one} for i, one in enumerate(functions)]
+    results = [{"role": "tool", "tool_call_id": f"c{i}", "content": LOGS[i]} for i in range(len(tools))]
+    said = {"role": "assistant", "content": None, "tool_calls": calls}
+    return {
+        "tools": [{"type": "function", "function": {"name": tool}} for tool in tools],
+        "messages": [{"role": "user", "content": ASKED}, said, *results],
+    }
+
+
+def openai_responses(*tools: str) -> dict[str, Any]:
+    calls = [
+        {"type": "function_call", "call_id": f"c{i}", "name": tool, "arguments": "{}"} for i, tool in enumerate(tools)
+    ]
+    results = [{"type": "function_call_output", "call_id": f"c{i}", "output": LOGS[i]} for i in range(len(tools))]
+    return {
+        "tools": [{"type": "function", "name": tool} for tool in tools],
+        "input": [{"role": "user", "content": ASKED}, *calls, *results],
+    }
+
+
+def gemini(*tools: str) -> dict[str, Any]:
+    calls = [{"functionCall": {"name": tool, "args": {}}} for tool in tools]
+    results = [{"functionResponse": {"name": tool, "response": {"output": LOGS[i]}}} for i, tool in enumerate(tools)]
+    contents = [("user", [{"text": ASKED}]), ("model", calls), ("user", results)]
+    return {
+        "tools": [{"functionDeclarations": [{"name": tool} for tool in tools]}],
+        "contents": [{"role": role, "parts": parts} for role, parts in contents],
+    }
+
+
+PROTOCOLS: dict[str, tuple[Any, str]] = {
+    "anthropic": (anthropic, "/v1/messages"),
+    "openai_chat": (openai_chat, "/v1/chat/completions"),
+    "openai_responses": (openai_responses, "/v1/responses"),
+    "gemini": (gemini, "/v1beta/models/m:generateContent"),
+}
+each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
+
+
+def seen(body: bytes) -> list[str]:
+    """What became of each result in a request: "as it came", "lossless" or "shortened"."""
+    texts = [text for text in strings(json.loads(body)) if "service" in text]
+    return ["as it came" if text in LOGS else "shortened" if has_footer(text) else "lossless" for text in texts]
+
+
+def strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from strings(inner)
+
+
+async def sent(w: World, protocol: str, *tools: str, **headers: str) -> list[str]:
+    made, path = PROTOCOLS[protocol]
+    assert (await w.post(path, json.dumps({"model": "m", **made(*tools)}).encode(), **headers))[0] == 200
+    return seen(w.got[-1].body)
+
+
+@each_protocol
+async def test_tools_have_levels_of_their_own(protocol: str) -> None:
+    rules = {"mcp__*": "lossless", "mcp__github__*": "none", "mcp__github__ci_log": "balanced"}
+    async with world(tools=rules) as w:
+        found = await sent(w, protocol, "mcp__github__ci_log", "mcp__github__file", "shell", "mcp__x")
+        assert found == ["shortened", "as it came", "shortened", "lossless"]
+        assert (await w.stats())["reasons"]["policy"] == 1
+
+
+@each_protocol
+async def test_a_rule_may_be_for_the_only_tool_that_is_touched(protocol: str) -> None:
+    async with world(level="none", tools={"mcp__*": "balanced"}) as w:
+        assert await sent(w, protocol, "shell", "mcp__x") == ["as it came", "shortened"]
+    async with world(level="none", tools={"mcp__*": "none"}) as w:
+        assert await sent(w, protocol, "shell", "mcp__x") == ["as it came", "as it came"]
+
+
+async def test_a_client_gets_no_more_than_it_asks_for() -> None:
+    tools = {"shell": "balanced", "Read": "none"}
+    for asked, found in {
+        "none": ["as it came", "as it came", "as it came"],
+        "lossless": ["lossless", "as it came", "lossless"],
+        "balanced": ["shortened", "as it came", "shortened"],
+    }.items():
+        async with world(tools=tools) as w:
+            assert await sent(w, "anthropic", "shell", "Read", "other", x_headroom_level=asked) == found
+
+
+async def test_where_the_model_cannot_ask_back_no_tool_has_a_lossy_level() -> None:
+    async with world(tools={"shell": "aggressive"}, retrieve=False) as w:
+        assert await sent(w, "anthropic", "shell") == ["lossless"]
+
+
+async def test_rules_hold_on_sockets() -> None:
+    got: list[str] = []
+
+    async def upstream(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        got.append((await socket.receive()).data)
+        await socket.close()
+        return socket
+
+    body = {"type": "response.create", "model": "m", **openai_responses("shell", "other")}
+    async with (
+        world(upstream, tools={"shell": "none"}) as w,
+        aiohttp.ClientSession() as client,
+        client.ws_connect(w.url + "/v1/responses") as socket,
+    ):
+        await socket.send_str(json.dumps(body))
+        await socket.receive()
+    assert seen(got[0].encode()) == ["as it came", "shortened"]
+
+
+async def test_what_was_sent_once_stays_when_rules_change() -> None:
+    async with world() as w:
+        first = await sent(w, "anthropic", "shell")
+        w.proxy.use(Settings.of(**{**settings_of(w), "tools": {"shell": "none"}}))
+        assert await sent(w, "anthropic", "shell") == first == ["shortened"]
+        assert await sent(w, "openai_chat", "shell") == ["as it came"]
+
+
+def settings_of(w: World) -> dict[str, Any]:
+    return {name: getattr(w.settings, name) for name in ("anthropic_url", "openai_url", "gemini_url", "chatgpt_url")}
+
+
+async def test_a_compressor_that_is_off_leaves_nothing_out() -> None:
+    for rules, found in (
+        ({"log": "off"}, ["lossless", "lossless"]),
+        ({"log:shell": "off"}, ["lossless", "shortened"]),
+        ({"log": "off", "log:shell": "on"}, ["shortened", "lossless"]),
+        ({"log": "auto"}, ["shortened", "shortened"]),
+    ):
+        async with world(strategies=rules) as w:
+            assert await sent(w, "anthropic", "shell", "Other") == found, rules
+
+
+async def test_a_compressor_that_has_switched_itself_off_leaves_nothing_out_unless_it_is_pinned() -> None:
+    for rules, found in (
+        ({}, ["lossless", "shortened"]),
+        ({"log": "auto"}, ["lossless", "shortened"]),
+        ({"log:shell": "on"}, ["shortened", "shortened"]),
+        ({"log": "on", "log:Other": "off"}, ["shortened", "lossless"]),
+    ):
+        engine = real_engine(switched_off=lambda: frozenset(("log:shell",)))
+        async with world(engine=engine, strategies=rules) as w:
+            assert await sent(w, "anthropic", "shell", "Other") == found, rules
+
+
+async def test_gateways_get_messages_by_the_same_rules() -> None:
+    async with world(tools={"shell": "none", "Read": "balanced"}) as w:
+        for asked, found in {
+            "balanced": ["as it came", "shortened", "shortened"],
+            "lossless": ["as it came", "lossless", "lossless"],
+        }.items():
+            body = {"messages": openai_chat("shell", "Read", "other")["messages"], "level": asked}
+            status, reply = await w.post("/v1/compress", json.dumps(body).encode(), x_headroom_token=TOKEN)
+            assert status == 200
+            assert seen(reply) == found

@@ -16,6 +16,7 @@ from headroom.cache_aligner import CacheAligner
 from headroom.ccr.memory import MemoryStore
 from headroom.ccr.pins import MemoryPins
 from headroom.plugins import dialects, replies
+from headroom.prefixes import Prefixes
 from headroom.proxy.app import Proxy, runner_of
 from headroom.proxy.engine import Engine
 from headroom.proxy.settings import Settings
@@ -172,7 +173,9 @@ async def world(handler: Handler = reply_ok, engine: Engine | None = None, **set
 def real_engine(**more: Any) -> Engine:
     """An engine of its own, in memory."""
     store = MemoryStore()
-    return replace(Engine(CacheAligner(MemoryPins()), lambda project: store, dialects(), replies()), **more)
+    pins = MemoryPins()
+    engine = Engine(CacheAligner(pins), lambda project: store, dialects(), replies(), prefixes=Prefixes(pins))
+    return replace(engine, **more)
 
 
 async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:

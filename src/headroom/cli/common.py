@@ -80,15 +80,18 @@ def engine_options(command: F) -> F:
             default = default.value
         elif isinstance(default, frozenset):
             default = ",".join(sorted(role.value for role in default))
+        many = isinstance(default, tuple)
         command = click.option(
             field.metadata["flag"],
             field.name,
-            type=None if isinstance(default, bool) else kinds.get(field.name, click.IntRange(min=0)),
-            default=default,
+            type=None if isinstance(default, bool) else str if many else kinds.get(field.name, click.IntRange(min=0)),
+            default=None if many else default,
+            multiple=many,
+            metavar=field.metadata["metavar"] or None,
             envvar=field.metadata["env"] or None,
             show_envvar=True,
             callback=_roles if field.name == "roles" else None,
-            show_default=default is not None,
+            show_default=not many and default is not None,
             help=field.metadata["help"],
         )(command)
     return command

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Coroutine
-from dataclasses import Field, fields, replace
+from dataclasses import Field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,6 @@ def run(settings: Settings, reload: Callable[[], Settings | None], as_json: bool
     """Serves until stopped, in this process or in several."""
     from headroom.ccr.default import data_folder
     from headroom.proxy.app import serve
-    from headroom.proxy.board import Board
     from headroom.proxy.engine import default_engine
     from headroom.proxy.guard import own_token
     from headroom.proxy.workers import Supervisor, listening_socket
@@ -128,17 +127,15 @@ def run(settings: Settings, reload: Callable[[], Settings | None], as_json: bool
         token = own_token(data_folder())
     except OSError as error:
         raise InputError(f"no token can be kept in {data_folder()}: {error.strerror or error}") from error
-    engine = default_engine()
+    engine = default_engine(settings.keep_requests)
     listening = listening_socket(settings.host, settings.port)
     address = _address(settings, listening.getsockname()[1])
     if settings.workers == 1 or not hasattr(os, "fork"):
         _run(serve(settings, listening, engine, token, reload, lambda: _announce(settings, address, as_json)))
         return
-    board = Board(settings.workers)
 
     def work(worker: int) -> None:
-        own = replace(engine, ledger=board.ledger(worker))
-        _run(serve(settings, listening, own, token, reload))
+        _run(serve(settings, listening, engine, token, reload))
 
     _announce(settings, address, as_json)
     Supervisor(settings.workers, work).run()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -16,10 +18,15 @@ from headroom.ccr.retrieve import Retrieved, retrieve
 from headroom.errors import HeadroomError, InputError, NotFound
 from headroom.marker import RETRIEVE_TOOL
 from headroom.model import Level
+from headroom.options import Options
 from headroom.proxy.bodies import TooLarge, Undecodable, decoded, read_body
 from headroom.proxy.engine import Shared
 from headroom.proxy.errors import error_reply
+from headroom.proxy.figures import ROOT, Figures
+from headroom.proxy.metrics import CONTENT_TYPE, exposition
+from headroom.proxy.page import is_page, page
 from headroom.proxy.settings import is_project
+from headroom.rules import lossless
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -33,28 +40,30 @@ class Admin:
 
     def __init__(self, shared: Shared) -> None:
         self._settings, self._aligning = shared.settings, shared.aligning
-        self._store_of, self._ledger = shared.engine.store_of, shared.engine.ledger
-        self._budgets = shared.engine.budgets
+        self._store_of, self._switch = shared.engine.store_of, shared.engine.switch
+        self._budgets, self._reading = shared.engine.budgets, shared.engine.reading
+        self._figures = Figures(shared.engine)
+        self._began = time.monotonic()
         self.draining = False
         self._answers: Mapping[str, Mapping[str, Answer]] = {
             "/livez": {"GET": self._live},
             "/readyz": {"GET": self._ready},
             "/health": {"GET": self._ready},
-            "/stats": {"GET": self._stats},
+            "/pause": {"POST": partial(self._pause, True)},
+            "/resume": {"POST": partial(self._pause, False)},
+            ROOT: {"GET": self._stats},
+            "/metrics": {"GET": self._metrics},
             "/v1/compress": {"POST": self._compress},
             _RETRIEVE: {"POST": self._retrieve},
         }
 
     def is_own(self, path: str) -> bool:
         """Whether a path is ours to answer."""
-        return path in self._answers or path.startswith(_RETRIEVE + "/")
+        return path in self._answers or path.startswith((_RETRIEVE + "/", ROOT + "/")) or is_page(path)
 
     async def answer(self, request: web.Request, path: str) -> web.StreamResponse:
         """The answer to a request that has passed the guard."""
-        if path not in self._answers:
-            answers: Mapping[str, Answer] = {"GET": partial(self._retrieve_one, path[len(_RETRIEVE) + 1 :])}
-        else:
-            answers = self._answers[path]
+        answers = self._answers.get(path) or self._below(path)
         method = "GET" if request.method == "HEAD" else request.method
         if method not in answers:
             return error_reply(None, 405, f"{path} takes {' or '.join(answers)}")
@@ -69,6 +78,28 @@ class Admin:
         except TooLarge:
             return error_reply(None, 413, f"the body has more than {self._settings.max_body} bytes")
 
+    def _below(self, path: str) -> Mapping[str, Answer]:
+        """The answers under paths that have something of the question in them."""
+        if is_page(path):
+            return {"GET": self._page}
+        if path.startswith(ROOT + "/"):
+            return {"GET": partial(self._figure, path[len(ROOT) :])}
+        return {"GET": partial(self._retrieve_one, path[len(_RETRIEVE) + 1 :])}
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        return page(request.path)
+
+    async def _figure(self, path: str, request: web.Request) -> web.StreamResponse:
+        return _json(await self._figures.tell(path, request.query))
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        body = await asyncio.to_thread(exposition, self._reading)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+    async def _pause(self, wanted: bool, request: web.Request) -> web.StreamResponse:
+        self._switch.pause(wanted)
+        return _json({"paused": self._switch.paused})
+
     async def _live(self, request: web.Request) -> web.StreamResponse:
         return _json({"status": "alive"})
 
@@ -80,7 +111,12 @@ class Admin:
     async def _stats(self, request: web.Request) -> web.StreamResponse:
         most = self._settings.daily_budget_tokens
         budget = {"budget": await self._budgets.report(most)} if most else {}
-        return _json({"version": headroom.__version__, **self._ledger.summary(), **budget})
+        own = {
+            "version": headroom.__version__,
+            "uptime_s": round(time.monotonic() - self._began, 1),
+            "paused": self._switch.paused,
+        }
+        return _json({**own, **await self._figures.tell("", request.query), **budget})
 
     async def _compress(self, request: web.Request) -> web.StreamResponse:
         """What LLM gateways ask for: messages in, messages out, both in the same shape."""
@@ -88,11 +124,17 @@ class Admin:
         messages = body.get("messages", body.get("input"))
         if not isinstance(messages, list):
             raise InputError("`messages` must be a list")
-        if request.headers.get("x-headroom-bypass", "").lower() == "true" or self._settings.level is None:
+        if request.headers.get("x-headroom-bypass", "").lower() == "true" or not self._settings.shortens:
             return _json(_compressed(CompressResult(messages)))
         store = self._store_of(self._project(request))
-        result = await self._aligning.run(partial(compress, messages, level=self._level(body), store=store))
+        result = await self._aligning.run(partial(compress, messages, store=store, **self._wanted(body)))
         return _json(await self._aligning.run(_compressed, result))
+
+    def _wanted(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The options for compressing, with the tools' own levels as far as the caller's permits them."""
+        level, tools = Options.of(level=self._level(body)).level, self._settings.tools
+        tools = lossless(tools) if level is Level.LOSSLESS else tools
+        return {"level": level, "tools": tools, "strategies": self._settings.strategies}
 
     def _level(self, body: Mapping[str, Any]) -> Level | str:
         """Lossless unless the caller says that the model will be able to ask for what is left out."""

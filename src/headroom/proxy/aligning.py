@@ -9,15 +9,18 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from headroom.errors import HeadroomError
 from headroom.interfaces import Dialect, Store
-from headroom.model import BlockReport, Reason, Role
+from headroom.ledger.holdout import is_held_out
+from headroom.ledger.record import Break, Group
 from headroom.options import Options
 from headroom.pipeline import Outcome
 from headroom.proxy.bodies import TooLarge, Undecodable, decoded
-from headroom.proxy.breakers import Break, Breakers
+from headroom.proxy.booking import NOTHING_KNOWN, Aligned, Facts, already_sent, facts_of, texts_of
+from headroom.proxy.breakers import Breakers
 from headroom.proxy.endpoints import Kind
 from headroom.proxy.lanes import Lane, within
 from headroom.proxy.steady_prompt import Steady, SteadyPrompt
@@ -44,21 +47,6 @@ _MOST_STUCK = 4  # threads that don't come to an end, with which nothing more is
 T = TypeVar("T")
 
 
-class Aligned(Protocol):
-    """What an aligner says of a request; `cache_aligner.Aligned` is one."""
-
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def changed(self) -> bool: ...
-    @property
-    def outcomes(self) -> tuple[Outcome, ...]: ...
-    @property
-    def channel(self) -> str: ...
-    @property
-    def key(self) -> bytes: ...
-
-
 class Aligner(Protocol):
     """What aligns requests; `cache_aligner.CacheAligner` is one."""
 
@@ -72,6 +60,7 @@ class Aligner(Protocol):
         offer: bool = True,
         record: bool = True,
         expired: Callable[[], bool] = ...,
+        hold_out: Callable[[str], bool] = ...,
     ) -> Aligned: ...
 
     def leave_alone(self, key: bytes) -> None: ...
@@ -83,6 +72,13 @@ class Aligner(Protocol):
     def keep_reply(self, key: bytes, dialect: Dialect, id: str, last: str, said: Sequence[Any]) -> None: ...
 
     def renamed(self, body: bytes, dialect: Dialect) -> bytes: ...
+
+
+class Trial(NamedTuple):
+    """What a dry run works with, so that it leaves no trace."""
+
+    aligner: Aligner
+    store: Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,8 @@ class Done:
     """A request as it goes upstream: `body` is the very object that came where nothing changes.
 
     `plain` is the body without a content encoding, as a follow-up request needs it. Where the model may ask for
-    originals, `channel` says by which tool; calls of `headroom_retrieve` are then ours to answer.
+    originals, `channel` says by which tool; calls of `headroom_retrieve` are then ours to answer. `facts` are for the
+    books.
     """
 
     body: bytes
@@ -111,7 +108,7 @@ class Done:
     changed: bool = False
     channel: str = ""
     key: bytes = b""
-    reports: tuple[BlockReport, ...] = ()
+    facts: Facts = NOTHING_KNOWN
     reasons: tuple[str, ...] = ()
     breaks: tuple[Break, ...] = ()
     prompt: bytes = b""
@@ -159,7 +156,9 @@ class Deadline:
 class Aligning:
     """Runs an aligner in threads. Whatever goes wrong, the request goes on as it came.
 
-    `order` keeps tools in their order and `prompt` the system prompt steady, where that is wanted.
+    `order` keeps tools in their order and `prompt` the system prompt steady, where that is wanted. `holdout` is the
+    share of conversations that are left as they come. With a `trial` aligner nothing is changed: it only says what
+    would be.
     """
 
     def __init__(self, aligner: Aligner, limit: int) -> None:
@@ -167,6 +166,8 @@ class Aligning:
         self.limit = limit
         self.order: ToolOrder | None = None
         self.prompt: SteadyPrompt | None = None
+        self.holdout = 0.0
+        self.trial: Trial | None = None
         self._breakers = Breakers()
         self._lanes = {large: Lane("headroom") for large in (False, True)}
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
@@ -266,6 +267,8 @@ class Aligning:
         """A body that holds one conversation, which Gemini wraps for counting."""
         span = _wrapped(plain) if work.kind is Kind.ASIDE and work.dialect.name == "gemini" else None
         inner = plain if span is None else plain[span.start : span.end]
+        if self.trial is not None:
+            return self._tried(work, inner, self.trial, deadline)
         record = work.kind is Kind.TURN
         steady = self.prompt.steadied(inner, work.dialect, record=record) if self.prompt else Steady(inner)
         aligned = self.aligner.align(
@@ -276,19 +279,34 @@ class Aligning:
             offer=work.offer and not _wants_several(inner, work.dialect),
             record=record,
             expired=deadline.expired,
+            hold_out=partial(is_held_out, share=self.holdout),
         )
         sent = steady.with_notes(aligned.body, work.dialect)
         sent = self.order.restored(sent, work.dialect) if self.order else sent
         breaks = self._breakers.found(sent, work.dialect) if work.kind is Kind.TURN else ()
-        reports, reasons = _reports(aligned.outcomes), _adopted(aligned.outcomes)
-        found = Done(work.body, plain, False, aligned.channel, aligned.key, reports, reasons, breaks, steady.key)
+        facts = facts_of(aligned, steady.body, work.dialect.name, self.holdout)
+        reasons = already_sent(aligned.outcomes)
+        found = Done(work.body, plain, False, aligned.channel, aligned.key, facts, reasons, breaks, steady.key)
         if sent is inner:
             return found
         body = sent if span is None else splice(plain, [Edit(span, sent)])
         return replace(found, body=body, plain=body, changed=True)
 
+    def _tried(self, work: Work, inner: bytes, trial: Trial, deadline: Deadline) -> Done:
+        """A request as it came, with what would have become of it."""
+        if work.kind is not Kind.TURN:
+            return Done(work.body, work.body)
+        aligned = trial.aligner.align(
+            inner, work.dialect, work.options, trial.store, offer=work.offer, expired=deadline.expired
+        )
+        facts = replace(facts_of(aligned, inner, work.dialect.name, 0.0), group=Group.DRY_RUN)
+        breaks = self._breakers.found(inner, work.dialect)
+        return Done(work.body, inner, facts=facts, reasons=already_sent(aligned.outcomes), breaks=breaks)
+
     def _batch(self, work: Work, plain: bytes, deadline: Deadline) -> Done:
         """A body of many requests; nobody is there to answer calls for what was left out of them."""
+        if self.trial is not None:
+            return Done(work.body, plain)
         edits: list[Edit] = []
         outcomes: list[Outcome] = []
         for item in elements(plain, locate(plain, ("requests",))):
@@ -300,10 +318,11 @@ class Aligning:
             outcomes += aligned.outcomes
             if aligned.changed:
                 edits.append(Edit(span, aligned.body))
+        facts = Facts(texts=texts_of((outcome, b"") for outcome in outcomes))
         if not edits:
-            return Done(work.body, plain, reports=_reports(outcomes))
+            return Done(work.body, plain, facts=facts)
         body = splice(plain, edits)
-        return Done(body, body, True, reports=_reports(outcomes))
+        return Done(body, body, True, facts=facts)
 
 
 def _wants_several(body: bytes, dialect: Dialect) -> bool:
@@ -320,14 +339,3 @@ def _wrapped(plain: bytes) -> Span | None:
         return locate(plain, ("generateContentRequest",))
     except SpanError:
         return None
-
-
-def _adopted(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """Says that tool results stay as they are because the conversation began before it came by here."""
-    sent = (o.reason is Reason.ALREADY_SENT and o.block.role is Role.TOOL for o in outcomes)
-    return ("already_sent",) if any(sent) else ()
-
-
-def _reports(outcomes: Sequence[Outcome]) -> tuple[BlockReport, ...]:
-    """Of the texts that were looked at; the others' tokens would have to be counted for it."""
-    return tuple(outcome.report for outcome in outcomes if outcome.tokens is not None)

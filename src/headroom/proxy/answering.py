@@ -67,8 +67,10 @@ class Books:
         """Retrieval has read it already."""
 
     def end(self) -> None:
-        self.seen.usage = self.retrieval.usage
-        self.seen.retrievals = len(self.retrieval.answered)
+        turn = self.retrieval.turn
+        self.seen.legs = tuple(turn.usages) or self.seen.legs
+        self.seen.retrieved = tuple(turn.retrieved)
+        self.seen.held = tuple(turn.held)
 
 
 async def answered(retrieval: Retrieval, request: bytes, reply: aiohttp.ClientResponse) -> tuple[int, bytes]:

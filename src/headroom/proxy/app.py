@@ -7,22 +7,20 @@ import gc
 import logging
 import signal
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from aiohttp import web
 
 from headroom.proxy.admin import LIVENESS, Admin
 from headroom.proxy.aligning import Aligning
-from headroom.proxy.budgets import Booking
+from headroom.proxy.booking import client_of, record_of
 from headroom.proxy.endpoints import Endpoints, Route
 from headroom.proxy.engine import Engine, Shared
 from headroom.proxy.errors import error_reply
 from headroom.proxy.forward import Forwarder, control_of
 from headroom.proxy.guard import Guard, Refused
-from headroom.proxy.observe import Record
+from headroom.proxy.page import is_page
 from headroom.proxy.relay import Relayed
 from headroom.proxy.settings import Settings
 from headroom.proxy.upstreams import Connections
@@ -50,14 +48,13 @@ class Proxy:
         self._guard = Guard(settings, self._own_token)
         connections = Connections(settings, self._endpoints.upstreams)
         self._open.append(connections)
-        self._aligning.limit = settings.max_body
-        self._aligning.order = self._engine.tool_order if settings.align else None
-        self._aligning.prompt = self._engine.steady_prompt if settings.align else None
+        engine, aligning = self._engine, self._aligning
+        aligning.limit, aligning.holdout = settings.max_body, settings.holdout
+        aligning.order = engine.tool_order if settings.align else None
+        aligning.prompt = engine.steady_prompt if settings.align else None
+        aligning.trial = engine.trial if settings.dry_run else None
         self._most = settings.daily_budget_tokens
-        engine = self._engine
-        if self._most:
-            engine = replace(engine, ledger=Booking(engine.ledger, engine.budgets))
-        self._shared = Shared(settings, engine, self._aligning, connections)
+        self._shared = Shared(settings, engine, aligning, connections)
         self._admin = Admin(self._shared)
         self._forwarder = Forwarder(self._shared)
 
@@ -71,7 +68,7 @@ class Proxy:
                 raise Refused(400, "this is no forward proxy; send requests for paths")
             self._guard.check_sender(request.headers)
             if own:
-                if path not in LIVENESS:
+                if path not in LIVENESS and not is_page(path):
                     self._guard.check_owner(request.headers)
                 return await self._admin.answer(request, path)
             method = "POST" if _is_websocket(request) else request.method  # requests come in its frames
@@ -97,13 +94,9 @@ class Proxy:
         reply = error_reply(route.endpoint.provider, 429, refusal)
         # The second one is what the providers' own clients heed; without it they would try again and again.
         reply.headers.update({"Retry-After": str(budgets.seconds_left()), "x-should-retry": "false"})
-        self._book(request, route, project, reply.status)
+        client = client_of(request.headers)
+        self._shared.book(record_of(route, project, client, reply.status, reasons=("over_budget",)))
         return reply
-
-    def _book(self, request: web.Request, route: Route, project: str, status: int) -> None:
-        endpoint, agent = route.endpoint, request.headers.get("User-Agent", "")[:100]
-        names = endpoint.name, endpoint.dialect, route.upstream.name, project, agent
-        self._engine.ledger.add(Record(time.time(), *names, status, reasons=("over_budget",)))
 
     def drain(self) -> None:
         """Says that no further requests should come."""
@@ -116,6 +109,7 @@ class Proxy:
             await connections.close()
         self._aligning.close()
         self._engine.budgets.close()
+        await asyncio.to_thread(self._engine.ledger.close)
 
 
 def _is_websocket(request: web.Request) -> bool:

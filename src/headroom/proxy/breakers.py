@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from headroom.interfaces import Dialect
+from headroom.ledger.record import Break
 from headroom.proxy.differences import alike, in_system, in_tools
 from headroom.proxy.heads import head_of
 from headroom.recent import Recent
@@ -26,14 +27,6 @@ _MOST_BYTES, _ROW, _MOST_HEADS = 8_000_000, 500, 4  # of all heads, what each ad
 _OPENING = 2  # messages that tell conversations apart: what was asked first, and what the model answered
 _SAMPLE, _SAMPLES = 4_096, 8  # bytes, from so many places of what is to be read again
 _NOWHERE = Span(0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """What differs from the request before, in words of ours, and about how many tokens have to be read again."""
-
-    what: str
-    tokens: int
 
 
 class _Head(NamedTuple):

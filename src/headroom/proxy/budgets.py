@@ -10,7 +10,6 @@ from asyncio import get_running_loop
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -18,7 +17,6 @@ from headroom.ccr.database import Database
 from headroom.errors import StoreError
 from headroom.model import Usage
 from headroom.proxy.endpoints import Endpoint, Kind
-from headroom.proxy.observe import Ledger, Record
 
 _log = logging.getLogger("headroom.proxy")
 SCHEMA = 1
@@ -125,21 +123,6 @@ class Budgets:
     def close(self) -> None:
         """Waits for what is to be written."""
         self._thread.shutdown()
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """A ledger that books against budgets too."""
-
-    ledger: Ledger
-    budgets: Budgets
-
-    def add(self, record: Record) -> None:
-        self.budgets.book(record.project, record.usage)
-        self.ledger.add(record)
-
-    def summary(self) -> dict[str, Any]:
-        return self.ledger.summary()
 
 
 def _costs(endpoint: Endpoint) -> bool:

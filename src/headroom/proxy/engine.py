@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
 
 from headroom.cache_aligner import CacheAligner
+from headroom.ccr.database import PATIENCE
 from headroom.ccr.default import data_folder, default_store
+from headroom.ccr.memory import MemoryStore
 from headroom.ccr.pins import MemoryPins, SQLitePins
 from headroom.interfaces import Dialect, Pins, ReplyFormat, Store
+from headroom.ledger.book import Book
+from headroom.ledger.counterfactual import Accounts
+from headroom.ledger.default import counting, ledger_path
+from headroom.ledger.prices import cost
+from headroom.ledger.reading import Reading
+from headroom.ledger.record import Record
+from headroom.ledger.retention import Retention
+from headroom.ledger.source import on_disk
+from headroom.ledger.standing import Standing
+from headroom.ledger.strategies import SwitchedOff
+from headroom.model import Level
+from headroom.options import Options
 from headroom.plugins import dialects, replies
-from headroom.proxy.aligning import Aligner, Aligning
+from headroom.prefixes import Prefixes
+from headroom.proxy.aligning import Aligner, Aligning, Trial
 from headroom.proxy.budgets import Budgets, UsedToday
-from headroom.proxy.observe import Counters, Ledger
+from headroom.proxy.policy import options_for
 from headroom.proxy.settings import Settings
 from headroom.proxy.steady_prompt import SteadyPrompt
+from headroom.proxy.switch import Switch
 from headroom.proxy.tool_order import ToolOrder
 from headroom.proxy.upstreams import Connections
+from headroom.rules import ToolLevels
 
+_log = logging.getLogger("headroom.proxy")
 _STORES = 64  # of projects, held ready
 PINS_FILE, BUDGETS_FILE = "pins.sqlite3", "budgets.sqlite3"
 _PATIENCE = 0.25  # seconds; a request does not wait longer for a file that somebody else has locked
@@ -29,17 +49,27 @@ _PATIENCE = 0.25  # seconds; a request does not wait longer for a file that some
 class Engine:
     """The collaborators of all requests.
 
-    A dialect without a reply format is never offered `headroom_retrieve`.
+    A dialect without a reply format is never offered `headroom_retrieve`. `prefixes` are the aligner's, to look up what
+    was sent; `switched_off` names the strategies that leave nothing out any more because they have saved nothing.
     """
 
     aligner: Aligner
     store_of: Callable[[str], Store]
     dialects: Mapping[str, Dialect]
     replies: Mapping[str, ReplyFormat] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Counters)
+    ledger: Book = field(default_factory=lambda: Book(None, Accounts()))
+    prefixes: Prefixes = field(default_factory=lambda: Prefixes(MemoryPins()))
+    switch: Switch = field(default_factory=Switch)
+    trial: Trial = field(default_factory=lambda: Trial(CacheAligner(MemoryPins()), MemoryStore()))
     tool_order: ToolOrder = field(default_factory=lambda: ToolOrder(MemoryPins()))
     steady_prompt: SteadyPrompt = field(default_factory=lambda: SteadyPrompt(MemoryPins()))
     budgets: Budgets = field(default_factory=lambda: Budgets(UsedToday()))
+    switched_off: Callable[[], frozenset[str]] = frozenset
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the books say."""
+        return Reading(self.ledger.source(), cost, counting())
 
 
 @dataclass(frozen=True)
@@ -51,23 +81,49 @@ class Shared:
     aligning: Aligning
     connections: Connections
 
+    def options(self, level: Level | None, tools: ToolLevels) -> Options:
+        """How the texts of a request are shortened that wants this level, and these for some tools."""
+        return options_for(level, tools, self.settings.strategies, self.engine.switched_off())
 
-def default_engine() -> Engine:
-    """The one of the command: all in the data folder, or in memory with HEADROOM_STORE=memory."""
+    def book(self, record: Record) -> None:
+        """Writes a request down, in the ledger and against its project's budget. Never raises."""
+        try:
+            if self.settings.daily_budget_tokens:
+                self.engine.budgets.book(record.project, record.usage)
+            self.engine.ledger.add(record)
+        except Exception:
+            _log.exception("a request was not booked")
+
+
+def default_engine(keep_requests: int = 0) -> Engine:
+    """The one of the command: all in the data folder, or in memory with HEADROOM_STORE=memory.
+
+    `keep_requests` is for how many MiB whole requests are kept.
+    """
+    retention = Retention(bodies=keep_requests << 20)
     if os.environ.get("HEADROOM_STORE") == "memory":
-        return _engine(MemoryPins(), UsedToday())
+        return _engine(MemoryPins(), UsedToday(), Book(None, Accounts(), retention))
     folder = data_folder()
-    return _engine(SQLitePins(folder / PINS_FILE, patience=_PATIENCE), UsedToday(folder / BUDGETS_FILE))
+    pins = SQLitePins(folder / PINS_FILE, patience=_PATIENCE)
+    return _engine(pins, UsedToday(folder / BUDGETS_FILE), _book(ledger_path(), retention))
 
 
-def _engine(pins: Pins, used: UsedToday) -> Engine:
+def _book(path: Path, retention: Retention) -> Book:
+    """The books on disk, in which a conversation goes on whoever has booked its last request."""
+    return Book(path, Accounts(memory=Standing(on_disk(path, PATIENCE))), retention)
+
+
+def _engine(pins: Pins, used: UsedToday, ledger: Book) -> Engine:
     store_of = lru_cache(maxsize=_STORES)(partial(default_store, patience=_PATIENCE))
     return Engine(
         CacheAligner(pins),
         store_of,
         dialects(),
         replies(),
+        ledger,
+        Prefixes(pins),
         tool_order=ToolOrder(pins),
         steady_prompt=SteadyPrompt(pins),
         budgets=Budgets(used),
+        switched_off=SwitchedOff(ledger.source()),
     )

@@ -14,15 +14,14 @@ from aiohttp import web
 
 from headroom.interfaces import ReplyFormat
 from headroom.model import Level
-from headroom.options import Options
 from headroom.proxy.aligning import Done, Work
 from headroom.proxy.answering import Books, Reply, answered, asking
 from headroom.proxy.bodies import TooLarge, read_body
+from headroom.proxy.booking import Facts, client_of, held_json, record_of
 from headroom.proxy.endpoints import Kind, Route
 from headroom.proxy.engine import Shared
 from headroom.proxy.errors import error_reply
 from headroom.proxy.headers import Headers, sealed, to_client, to_upstream
-from headroom.proxy.observe import Record, by_command
 from headroom.proxy.relay import (
     READABLE,
     BrokenOff,
@@ -38,12 +37,12 @@ from headroom.proxy.relay import (
 from headroom.proxy.retrieval import Retrieval
 from headroom.proxy.settings import Settings, is_project
 from headroom.proxy.upstreams import Unreachable, chunks
+from headroom.rules import ToolLevels, lossless
 
 _log = logging.getLogger("headroom.proxy")
 # What a provider answers to a request that it can't make sense of, which may be our doing.
 _REFUSED_AS_CHANGED = frozenset((400, 413, 422))
 _CLIENT_GONE = 499
-_OPTIONS: Mapping[Level | None, Options] = {None: Options(), **{level: Options(level=level) for level in Level}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +54,31 @@ class Control:
     bypass: bool = False
     report: bool = False
     ignored: tuple[str, ...] = ()
+    tools: ToolLevels = ()
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing is to be changed."""
+        return self.bypass or (self.level is None and not any(level for _, level in self.tools))
 
 
 def control_of(headers: Mapping[str, str], route: Route, settings: Settings) -> Control:
     """What is wanted for this request: by its headers, its path, the settings, in this order."""
-    level, ignored = settings.level, []
+    level, tools, ignored = settings.level, settings.tools, []
     wanted = headers.get("x-headroom-level")
     if wanted is not None:
         try:
             level = None if wanted.strip().lower() == "none" else Level(wanted.strip().lower())
         except ValueError:
             ignored.append("level_unknown")
+        if level is None or level is Level.LOSSLESS:  # what a client asks for is not exceeded for a tool either
+            tools = lossless(tools) if level else ()
     project = headers.get("x-headroom-project") or route.project or settings.project
     bypass = _is_true(headers.get("x-headroom-bypass"))
     if not is_project(project):  # nobody's originals: better kept nowhere than with somebody else's
         ignored.append("project_unknown")
         project, bypass = settings.project, True
-    return Control(level, project, bypass, _is_true(headers.get("x-headroom-report")), tuple(ignored))
+    return Control(level, project, bypass, _is_true(headers.get("x-headroom-report")), tuple(ignored), tools)
 
 
 def _is_true(value: str | None) -> bool:
@@ -99,8 +106,8 @@ class Forwarder:
     async def forward(self, request: web.Request, route: Route) -> web.StreamResponse:
         """The reply to a request, relayed to its client already."""
         control = control_of(request.headers, route, self._shared.settings)
-        untouched = control.bypass or control.level is None or route.endpoint.kind is Kind.RELAY
-        return await _Journey(self._shared, request, route, control).run(untouched or sealed(request.raw_headers))
+        untouched = control.untouched or route.endpoint.kind is Kind.RELAY or sealed(request.raw_headers)
+        return await _Journey(self._shared, request, route, control).run(untouched)
 
 
 class _Journey:
@@ -148,7 +155,7 @@ class _Journey:
     def _is_remembered(self) -> bool:
         """Whether others of its conversation may be worked on: they must leave alone what the provider now has."""
         is_turn = self._route.endpoint.kind is Kind.TURN
-        return is_turn and self._shared.settings.level is not None and not sealed(self._request.raw_headers)
+        return is_turn and self._shared.settings.shortens and not sealed(self._request.raw_headers)
 
     async def _aligned(self) -> web.StreamResponse:
         """Read, aligned, sent on; sent again as it came where the provider refuses what we made of it."""
@@ -171,8 +178,12 @@ class _Journey:
 
     async def _ready(self, body: bytes) -> Done:
         """The request as it goes upstream. Raises TooLarge."""
+        budget = self._shared.settings.budget_ms
+        if self._engine.switch.paused:  # what was sent shortened goes on as it was sent; nothing new is
+            budget = 0
+            self._reasons.append("paused")
         try:
-            return await self._shared.aligning.done(self._work(body), self._shared.settings.budget_ms / 1e3)
+            return await self._shared.aligning.done(self._work(body), budget / 1e3)
         except TooLarge:
             raise
         except Exception:
@@ -188,7 +199,7 @@ class _Journey:
             self._request.headers.get("Content-Encoding", ""),
             endpoint.kind,
             engine.dialects[endpoint.dialect],
-            _OPTIONS[control.level],
+            self._shared.options(control.level, control.tools),
             engine.store_of(control.project),
             offer,
         )
@@ -215,7 +226,8 @@ class _Journey:
             _log.warning("%s", error)
             return reply
         reply.close()
-        self._done = replace(changed, body=came.body, changed=came.changed, channel="", reports=())
+        facts = replace(changed.facts, edits=(), texts=())
+        self._done = replace(changed, body=came.body, changed=came.changed, channel="", facts=facts)
         if again.status < 300 and self._route.endpoint.kind is Kind.TURN:
             await self._shared.aligning.leave_alone(changed)
         return again
@@ -294,7 +306,7 @@ class _Journey:
     def _headers(self, reply: aiohttp.ClientResponse, resized: bool) -> Headers:
         headers = to_client(reply.raw_headers, resized=resized)
         if self._control.report:
-            reports = self._done.reports
+            reports = [text.report for text in self._done.facts.texts]
             headers.append(("x-headroom-tokens-before", str(sum(r.tokens_before for r in reports))))
             headers.append(("x-headroom-tokens-after", str(sum(r.tokens_after for r in reports))))
         return headers
@@ -310,31 +322,21 @@ class _Journey:
         return error_reply(self._route.endpoint.provider, status, message)
 
     def _book(self) -> None:
-        """Tells the ledger; a ledger that fails is no reason to fail."""
-        endpoint, done, timing = self._route.endpoint, self._done, self._timing
-        reports = () if endpoint.kind is Kind.ASIDE else done.reports  # its turn counts them
-        record = Record(
-            at=time.time(),
-            endpoint=endpoint.name,
-            dialect=endpoint.dialect,
-            upstream=self._route.upstream.name,
-            project=self._control.project,
-            agent=self._request.headers.get("User-Agent", "")[:100],
-            status=self._status,
-            bytes_in=self._bytes_in,
-            bytes_forwarded=len(done.body),
-            ms_added=timing.ms(timing.ready),
-            ms_first_byte=timing.ms(timing.answered),
-            reports=reports,
-            usage=self._seen.usage,
-            retrievals=self._seen.retrievals + by_command(reports),
-            reasons=tuple(self._reasons),
-            breaks=done.breaks,
-        )
-        try:
-            self._engine.ledger.add(record)
-        except Exception:
-            _log.exception("the ledger did not take a record")
+        done, timing, seen = self._done, self._timing, self._seen
+        facts = Facts() if self._route.endpoint.kind is Kind.ASIDE else done.facts  # its turn counts them
+        more = {
+            "bytes_in": self._bytes_in,
+            "bytes_forwarded": len(done.body),
+            "ms_added": timing.ms(timing.ready),
+            "ms_first_byte": timing.ms(timing.answered),
+            "legs": seen.legs,
+            "held": held_json(seen.held),
+            "retrieved": (*seen.retrieved, *facts.retrieved),
+            "reasons": tuple(self._reasons),
+            "breaks": done.breaks,
+        }
+        client = client_of(self._request.headers)
+        self._shared.book(record_of(self._route, self._control.project, client, self._status, facts, **more))
 
 
 async def _copied(chunks: AsyncIterator[bytes], copy: bytearray) -> AsyncIterator[bytes]:

@@ -22,13 +22,13 @@ import msgspec
 
 from headroom.interfaces import Dialect, ReplyFormat, Stream
 from headroom.marker import RETRIEVE_TOOL
-from headroom.options import Options
+from headroom.model import Usage
 from headroom.proxy.aligning import Done, Work
+from headroom.proxy.booking import Facts, held_json, record_of
 from headroom.proxy.endpoints import Kind, Route
 from headroom.proxy.engine import Shared
 from headroom.proxy.errors import error_body
 from headroom.proxy.forward import Control
-from headroom.proxy.observe import Record, by_command
 from headroom.proxy.retrieval import Turn
 from headroom.wire.spans import SpanError, decoded, locate
 from headroom.wire.splice import Edit, literal, splice
@@ -100,6 +100,11 @@ class _Running:
         """Whether the model may ask for originals, and what follows has to wait."""
         return bool(self.done.channel)
 
+    def legs(self) -> tuple[Usage, ...]:
+        """The usage of each of its replies, also of one that was cut off."""
+        before, all_of_them = self.turn.usage, self.stream.usage
+        return tuple(self.turn.usages) if before == all_of_them else (*self.turn.usages, all_of_them.minus(before))
+
 
 @dataclass(slots=True)
 class _Lane:
@@ -120,9 +125,9 @@ class Frames:
     """What passes on one socket. Both directions may be fed at once, each by one task."""
 
     def __init__(
-        self, shared: Shared, route: Route, control: Control, agent: str, to_client: Send, to_upstream: Send
+        self, shared: Shared, route: Route, control: Control, client: str, to_client: Send, to_upstream: Send
     ) -> None:
-        self._shared, self._route, self._control, self._agent = shared, route, control, agent
+        self._shared, self._route, self._control, self._client = shared, route, control, client
         self._to_client, self._to_upstream = to_client, to_upstream
         self._dialect: Dialect = shared.engine.dialects[route.endpoint.dialect]
         self._format: ReplyFormat = shared.engine.replies[route.endpoint.dialect]
@@ -212,13 +217,15 @@ class Frames:
 
     async def _aligned(self, frame: bytes) -> Done:
         engine, settings = self._shared.engine, self._shared.settings
-        if self._control.bypass or self._control.level is None:
+        if self._control.untouched:
             return Done(frame, frame, reasons=("bypassed",) if self._control.bypass else ())
-        options = Options.of(level=self._control.level)
+        options = self._shared.options(self._control.level, self._control.tools)
         store = engine.store_of(self._control.project)
         work = Work(frame, "", Kind.TURN, self._dialect, options, store, settings.retrieve)
+        paused = engine.switch.paused
         try:
-            return await self._shared.aligning.done(work, settings.budget_ms / 1e3)
+            done = await self._shared.aligning.done(work, 0.0 if paused else settings.budget_ms / 1e3)
+            return replace(done, reasons=(*done.reasons, "paused")) if paused else done
         except Exception:
             _log.exception("a request passes unread")
             return Done(frame, frame, reasons=("failed",))
@@ -258,7 +265,9 @@ class Frames:
         """The request that an event is about. A client may steer the upstream: then it goes on from the last one."""
         if not lane.running and kind == _BEGUN and lane.last is not None:
             last = lane.last
-            lane.running.append(self._run(last.frame, replace(last.done, reports=()), time.perf_counter()))
+            lane.running.append(
+                self._run(last.frame, replace(last.done, facts=_without_texts(last.done.facts)), time.perf_counter())
+            )
         return lane.running[0] if lane.running else None
 
     async def _fed(self, lane: _Lane, running: _Running, event: Event) -> None:
@@ -302,7 +311,7 @@ class Frames:
             _log.warning("%s refused a changed request: sent again as it came", self._route.upstream.host)
             aligning = self._shared.aligning
             body = await aligning.run(aligning.aligner.renamed, running.frame, self._dialect)
-            done = replace(running.done, body=body, changed=False, channel="", reports=())
+            done = replace(running.done, body=body, changed=False, channel="", facts=_without_texts(running.done.facts))
             lane.running[0] = again = self._run(running.frame, done, running.arrived)
             again.reasons.append("retried_as_it_came")
             await self._to_upstream(body)
@@ -325,30 +334,26 @@ class Frames:
             self.idle.set()
 
     def _book(self, running: _Running) -> None:
-        """Tells the ledger; a ledger that fails is no reason to fail."""
-        arrived, begun = running.arrived, running.begun or running.arrived
-        record = Record(
-            at=time.time(),
-            endpoint=self._route.endpoint.name,
-            dialect=self._dialect.name,
-            upstream=self._route.upstream.name,
-            project=self._control.project,
-            agent=self._agent,
-            status=running.status,
-            bytes_in=len(running.frame),
-            bytes_forwarded=len(running.done.body),
-            ms_added=(running.ready - arrived) * 1e3,
-            ms_first_byte=(begun - arrived) * 1e3,
-            reports=running.done.reports,
-            usage=running.stream.usage,
-            retrievals=len(running.turn.answered) + by_command(running.done.reports),
-            reasons=("websocket", *running.reasons),
-            breaks=running.done.breaks,
-        )
-        try:
-            self._shared.engine.ledger.add(record)
-        except Exception:
-            _log.exception("the ledger did not take a record")
+        arrived, begun, turn = running.arrived, running.begun or running.arrived, running.turn
+        facts = running.done.facts
+        more = {
+            "bytes_in": len(running.frame),
+            "bytes_forwarded": len(running.done.body),
+            "ms_added": (running.ready - arrived) * 1e3,
+            "ms_first_byte": (begun - arrived) * 1e3,
+            "legs": running.legs(),
+            "held": held_json(turn.held),
+            "retrieved": (*turn.retrieved, *facts.retrieved),
+            "reasons": ("websocket", *running.reasons),
+            "breaks": running.done.breaks,
+        }
+        project, status = self._control.project, running.status
+        self._shared.book(record_of(self._route, project, self._client, status, facts, **more))
+
+
+def _without_texts(facts: Facts) -> Facts:
+    """The facts where nothing was changed, or nothing more than before."""
+    return replace(facts, edits=(), texts=(), retrieved=())
 
 
 def _read(frame: bytes) -> _Head | None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
@@ -15,7 +15,8 @@ import zstandard
 from aiohttp import web
 from multidict import CIMultiDict
 
-from headroom.interfaces import ReplyFormat
+from headroom.interfaces import HeldCall, ReplyFormat
+from headroom.ledger.record import Retrieved
 from headroom.model import Usage
 from headroom.proxy.headers import Headers
 from headroom.proxy.upstreams import Unreachable
@@ -45,10 +46,11 @@ class BrokenOff(Exception):
 
 @dataclass(slots=True)
 class Seen:
-    """What became known of a turn on its way."""
+    """What became known of a turn on its way: the usage of each of the provider's replies, what was retrieved."""
 
-    usage: Usage = field(default_factory=Usage)
-    retrievals: int = 0
+    legs: tuple[Usage, ...] = (Usage(),)
+    retrieved: tuple[Retrieved, ...] = ()
+    held: tuple[HeldCall, ...] = ()
 
 
 class Watcher(Protocol):
@@ -95,7 +97,7 @@ class Observer:
         if self._reader is None:
             return
         try:
-            self._seen.usage = self._reader.end()
+            self._seen.legs = (self._reader.end(),)
         except Exception as error:
             self._give_up(error)
 

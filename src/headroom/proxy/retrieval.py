@@ -11,14 +11,17 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Protocol
 
 from headroom.ccr.retrieval_tool import selectors
 from headroom.ccr.retrieve import retrieve_text
 from headroom.errors import StoreError
 from headroom.interfaces import HeldCall, Leg, ReplyFormat, Store, Stream
+from headroom.ledger.record import Retrieved
 from headroom.marker import RETRIEVE_TOOL
 from headroom.model import Usage
+from headroom.proxy.booking import retrieved_by
 from headroom.wire.sse import Event, EventReader
 
 _log = logging.getLogger("headroom")
@@ -52,18 +55,27 @@ class Turn:
     """One client's turn, whatever it travels over: the model's legs, and what their calls were answered with.
 
     `keep` remembers the hidden exchange; `remember` the id that the client has for the turn, that of the last leg, and
-    what the client was shown of the model's message. `usage` is the provider's, of all legs; `answered` has the texts
-    that were returned to the model.
+    what the client was shown of the model's message. `usages` are the provider's, leg by leg; `retrieved` is what was
+    returned to the model, `held` the calls that asked for it.
     """
 
     reply: ReplyFormat
     store: Store
     keep: Keep
     remember: Remember = _forget
-    usage: Usage = field(default_factory=Usage)
-    answered: list[str] = field(default_factory=list)
+    usages: list[Usage] = field(default_factory=list)
+    retrieved: list[Retrieved] = field(default_factory=list)
     legs: list[Leg] = field(default_factory=list)
     _results: list[Answers] = field(default_factory=list)
+
+    @property
+    def usage(self) -> Usage:
+        """The provider's, of all legs."""
+        return reduce(Usage.plus, self.usages, Usage())
+
+    @property
+    def held(self) -> list[HeldCall]:
+        return [call for leg in self.legs for call in leg.held]
 
     @property
     def goes_on(self) -> bool:
@@ -74,7 +86,7 @@ class Turn:
     async def end(self, leg: Leg, usage: Usage) -> None:
         """Takes in a leg that has ended, with the usage of all; after the last one keeps what later requests need."""
         self.legs.append(leg)
-        self.usage = usage
+        self.usages.append(usage.minus(self.usage))
         if not self.goes_on:
             await self._kept()
 
@@ -88,7 +100,7 @@ class Turn:
         texts = [_ENOUGH if enough else await asyncio.to_thread(self._answer, call) for call in leg.held]
         answers = list(zip(leg.held, texts, strict=True))
         self._results.append(answers)
-        self.answered += texts
+        self.retrieved += [retrieved_by(selectors(call.arguments), text) for call, text in answers]
         return answers
 
     def _answer(self, call: HeldCall) -> str:
@@ -127,12 +139,8 @@ class Retrieval:
         self._turn = Turn(reply, store, keep, remember)
 
     @property
-    def usage(self) -> Usage:
-        return self._turn.usage
-
-    @property
-    def answered(self) -> Sequence[str]:
-        return self._turn.answered
+    def turn(self) -> Turn:
+        return self._turn
 
     async def streamed(self, request: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The client's stream: the upstream's, without held calls, and on with the reply to what they returned."""
@@ -179,11 +187,11 @@ class Retrieval:
                     raise RetrievalFailed(upstream.status, body)
             bodies.append(body)
             await self._read(body)
-        return self._reply.merged(bodies, self._turn.legs, self.usage)
+        return self._reply.merged(bodies, self._turn.legs, self._turn.usage)
 
     async def _read(self, body: bytes) -> None:
         leg, usage = self._reply.whole(body, RETRIEVE_TOOL)
-        await self._turn.end(leg, self.usage.plus(usage))
+        await self._turn.end(leg, self._turn.usage.plus(usage))
 
 
 class RetrievalFailed(Exception):

@@ -20,7 +20,10 @@ from headroom.rules import Strategies, ToolLevels
 
 # First segments of paths that mean something here, so that no upstream can be called like one.
 RESERVED = frozenset(
-    "api v1 v1alpha v1beta v1internal p responses chat backend-api upload stats livez readyz health".split()
+    (
+        "api v1 v1alpha v1beta v1internal p responses chat backend-api upload stats metrics dashboard pause resume"
+        " livez readyz health"
+    ).split()
 )
 _NAME = re.compile(r"[A-Za-z][\w.-]{0,63}")
 _PROJECT = re.compile(r"[\w.@+:/\\ -]{1,128}")
@@ -113,6 +116,25 @@ class Settings:
         "--align/--no-align",
         "HEADROOM_ALIGN",
     )
+    dry_run: bool = _option(
+        False,
+        "send everything as it comes, and book what would have been saved",
+        "--dry-run/--no-dry-run",
+        "HEADROOM_DRY_RUN",
+    )
+    holdout: float = _option(
+        0.0,
+        "share of conversations that are left as they come, to compare the others with",
+        "--holdout",
+        "HEADROOM_HOLDOUT",
+        most=1,
+    )
+    keep_requests: int = _option(
+        0,
+        "MiB, compressed, for which whole requests are kept, to look into; 0 keeps none",
+        "--keep-requests",
+        "HEADROOM_KEEP_REQUESTS",
+    )
     daily_budget_tokens: int = _option(
         0,
         "tokens that each project may use a day (UTC), by the providers' count, cached ones included; 0 is no limit",
@@ -129,6 +151,11 @@ class Settings:
     drain_timeout: float = _option(
         30.0, "seconds that replies may take to end after a signal to stop", "--drain-timeout", "HEADROOM_DRAIN_TIMEOUT"
     )
+
+    @property
+    def shortens(self) -> bool:
+        """Whether there is anything to be shortened."""
+        return self.level is not None or any(level for _, level in self.tools)
 
     @classmethod
     def of(cls, **values: Any) -> Settings:

@@ -18,13 +18,13 @@ import aiohttp
 from aiohttp import WSMsgType, web
 from yarl import URL
 
+from headroom.proxy.booking import client_of, record_of
 from headroom.proxy.endpoints import Kind, Route
 from headroom.proxy.engine import Shared
 from headroom.proxy.errors import error_reply
 from headroom.proxy.forward import Control, control_of
 from headroom.proxy.frames import Frames
 from headroom.proxy.headers import Headers, to_client, to_upstream
-from headroom.proxy.observe import Record
 from headroom.proxy.relay import Relayed
 from headroom.proxy.upstreams import Unreachable
 
@@ -43,9 +43,8 @@ Text = Callable[[bytes], Awaitable[None]]
 
 def _is_read(route: Route, control: Control, shared: Shared) -> bool:
     """Whether the frames hold requests that may be worked on, or cost what is to be counted."""
-    wanted = not control.bypass and control.level is not None
     is_turn = route.endpoint.kind is Kind.TURN and route.endpoint.dialect == "openai_responses"
-    return is_turn and (wanted or shared.settings.daily_budget_tokens > 0)
+    return is_turn and (not control.untouched or shared.settings.daily_budget_tokens > 0)
 
 
 class End(NamedTuple):
@@ -159,7 +158,7 @@ class _Bridge:
         self, request: web.Request, route: Route, shared: Shared, control: Control, leaving: asyncio.Event
     ) -> None:
         self._request, self._leaving = request, leaving
-        self._args = shared, route, control, request.headers.get("User-Agent", "")[:100]
+        self._args = shared, route, control, client_of(request.headers)
         self._is_read = _is_read(route, control, shared)
         self._frames: Frames | None = None
 
@@ -265,18 +264,5 @@ async def _refused(request: web.Request, answer: _Answer) -> web.StreamResponse:
 
 
 def _book(request: web.Request, route: Route, shared: Shared, control: Control, status: int, seconds: float) -> None:
-    record = Record(
-        at=time.time(),
-        endpoint=route.endpoint.name,
-        dialect=route.endpoint.dialect,
-        upstream=route.upstream.name,
-        project=control.project,
-        agent=request.headers.get("User-Agent", "")[:100],
-        status=status,
-        ms_first_byte=seconds * 1e3,
-        reasons=("websocket", *control.ignored),
-    )
-    try:
-        shared.engine.ledger.add(record)
-    except Exception:
-        _log.exception("the ledger did not take a record")
+    reasons, client = ("websocket", *control.ignored), client_of(request.headers)
+    shared.book(record_of(route, control.project, client, status, ms_first_byte=seconds * 1e3, reasons=reasons))

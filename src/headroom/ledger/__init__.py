@@ -1,0 +1,1 @@
+"""What requests cost, what they would have cost as they came, and what follows from it."""
