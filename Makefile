@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test fuzz test-agents check bench docs clean
+.PHONY: demo test test-browser pictures fuzz test-agents check bench docs clean
 
 $(BIN)/headroom: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,17 @@ test: $(VENV)/.dev           ## the whole test suite
 
 test-agents: $(VENV)/.dev .agents/.installed ## real agents through the real proxy; installs them first (npm, 1.8 GB)
 	$(BIN)/python -m pytest -s tests/agents
+
+$(VENV)/.browser: $(VENV)/.dev
+	command -v chromium >/dev/null || (apt-get update -q && apt-get install -y -q chromium)
+	$(BIN)/pip install -q --disable-pip-version-check 'playwright>=1.50'
+	@touch $@
+
+test-browser: $(VENV)/.browser ## the dashboard in headless Chromium; installs it first (Debian, as root)
+	$(BIN)/python -m pytest tests/dashboard
+
+pictures: $(VENV)/.browser   ## takes the documents' pictures of the dashboard anew
+	$(BIN)/python -m benchmarks.dashboard --pictures docs/images
 
 fuzz: $(VENV)/.dev           ## the laws of bytes over a hundred thousand made-up requests
 	HEADROOM_FUZZ=100000 $(BIN)/python -m pytest tests/test_byte_laws.py

@@ -24,12 +24,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from headroom import cache_aligner
-from headroom.cache_aligner import CacheAligner
+from headroom.cache_aligner import Aligned, CacheAligner
 from headroom.ccr.memory import MemoryStore
 from headroom.ccr.pins import MemoryPins
 from headroom.interfaces import HeldCall, Leg
-from headroom.ledger.calibration import Scale
+from headroom.ledger.calibration import MOST_SAMPLES, Sample
 from headroom.ledger.counterfactual import Accounts
 from headroom.ledger.counting import Counter
 from headroom.ledger.rebilling import Known, known_after
@@ -39,8 +38,6 @@ from headroom.model import Usage
 from headroom.options import Options
 from headroom.plugins import dialects, replies
 from headroom.tokens import exact_counter
-from headroom.wire.spans import elements, locate
-from headroom.wire.splice import Edit
 
 LIMIT = 0.005
 _MINIMUM, _STEP = 1_024, 128
@@ -129,7 +126,7 @@ class Together:
 
     conversations: dict[str, Known] = field(default_factory=dict)
     exchanges: dict[bytes, float] = field(default_factory=dict)
-    scales: dict[str, tuple[int, Scale]] = field(default_factory=dict)
+    shared: dict[str, list[Sample]] = field(default_factory=dict)
 
     def known(self, conversation: str) -> Known | None:
         return self.conversations.get(conversation)
@@ -140,12 +137,11 @@ class Together:
     def keep_exchange(self, key: bytes, tokens: float, at: float) -> None:
         self.exchanges[key] = tokens
 
-    def scale(self, model: str) -> Scale | None:
-        return self.scales[model][1] if model in self.scales else None
+    def samples(self, model: str) -> Sequence[Sample]:
+        return self.shared.get(model, [])
 
-    def keep_scale(self, model: str, scale: Scale, samples: int) -> None:
-        if samples >= min(64, self.scales.get(model, (0, scale))[0]):
-            self.scales[model] = samples, scale
+    def keep_samples(self, model: str, samples: Sequence[Sample]) -> None:
+        self.shared[model] = [*self.samples(model), *samples][-MOST_SAMPLES:]
 
 
 @dataclass(slots=True)
@@ -163,7 +159,7 @@ class Player:
     def play(self, conversation: Any) -> None:
         aligner, store = CacheAligner(MemoryPins()), MemoryStore()
         client, proxy = Provider(self.scenario.dialect), Provider(self.scenario.dialect)
-        sums, at, known = Sums(conversation["id"]), 0.0, 0
+        sums, at = Sums(conversation["id"]), 0.0
         for number, (end, body) in enumerate(_requests(conversation), 1):
             gap = self.scenario.gaps and number % self.scenario.gaps == 0
             at += _GAP if gap else _PAUSE
@@ -171,7 +167,7 @@ class Player:
                 client.forget()
                 proxy.forget()
             came = json.dumps(body).encode()
-            aligned, edits = _aligned(aligner, came, store)
+            aligned = aligner.align(came, dialects()["anthropic"], Options.of(), store)
             forms = [proxy.bill(json.loads(aligned.body)), client.bill(body)]
             if self.scenario.group is Group.DRY_RUN:
                 forms.reverse()
@@ -184,9 +180,8 @@ class Player:
                 held, answers = json.dumps(_said(call)[0]).encode(), (Retrieved("an id", "", answer),)
             record = Record(
                 at, "messages", self.scenario.dialect, "provider", "", "", 200, sums.id, self.scenario.group, _MODEL,
-                came, edits, _boundary(came, known), True, legs=tuple(legs), held=held, retrieved=answers,
+                came, aligned.edits, aligned.boundary, True, legs=tuple(legs), held=held, retrieved=answers,
             )  # fmt: skip
-            known = len(body["messages"])
             self._book(record, sums)
             sums.other += _cost(_bill(other))
             sums.went += sum(_cost(_bill(leg)) for leg in legs)
@@ -241,28 +236,6 @@ def _blocks(body: Any) -> list[str]:
     return front + [role + json.dumps(_unmarked(part), sort_keys=True, ensure_ascii=False) for role, part in parts]
 
 
-def _aligned(aligner: CacheAligner, came: bytes, store: MemoryStore) -> tuple[cache_aligner.Aligned, tuple[Edit, ...]]:
-    """The request as it goes, and the edits that made it."""
-    made: list[Edit] = []
-    splice = cache_aligner.splice
-
-    def noted(data: bytes, edits: Sequence[Edit]) -> bytes:
-        made[:] = edits
-        return splice(data, edits)
-
-    cache_aligner.splice = noted
-    try:
-        aligned = aligner.align(came, dialects()["anthropic"], Options.of(), store)
-    finally:
-        cache_aligner.splice = splice
-    return aligned, tuple(made)
-
-
-def _boundary(came: bytes, known: int) -> int:
-    """Where the messages begin that the request before did not have."""
-    return elements(came, locate(came, ("messages",)))[known].start if known else 0
-
-
 def _call(number: int, body: Any) -> tuple[HeldCall, str]:
     """A call for an original, and the answer to it."""
     text = json.dumps(body["messages"][-1], ensure_ascii=False)
@@ -275,7 +248,7 @@ def _said(call: HeldCall) -> list[Any]:
 
 def _exchanged(
     aligner: CacheAligner,
-    aligned: cache_aligner.Aligned,
+    aligned: Aligned,
     call: HeldCall,
     answer: str,
     messages: Sequence[Any],

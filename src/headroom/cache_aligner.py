@@ -46,7 +46,7 @@ class Aligned:
 
     For the books: `conversation` is one name for all of its requests, `model` who is asked; `edits` say what was
     changed in the body that came, `boundary` from which byte on that body is new; `plain`, that this conversation goes
-    as it comes; `adopted`, that it is met here in its midst.
+    as it comes, `held_out`, that it does so to compare others with it; `adopted`, that it is met here in its midst.
     """
 
     body: bytes
@@ -59,6 +59,7 @@ class Aligned:
     edits: tuple[Edit, ...] = ()
     boundary: int = 0
     plain: bool = False
+    held_out: bool = False
     adopted: bool = False
 
     @property
@@ -119,14 +120,15 @@ class CacheAligner:
         edits = request.renaming()
         known = self._prefixes.known(request.keys)
         turns = self._turns(request, known)
-        last = turns.get(known - 1 if known else request.first - 1)
+        last = self._before(request, known)
         name = last.conversation if last and last.conversation else token_hex(_NAME_BYTES)
         if record and last is None and request.is_young() and hold_out(name):
-            last = Turn(plain=True, conversation=name)
+            last = Turn(plain=True, held_out=True)
         if last is not None and last.plain:
+            turn = Turn(plain=True, conversation=name, held_out=last.held_out)
             if record and known < len(request.keys):
-                self._pin(request, {}, last, turns, ())
-            return _aligned(request, edits, name, known, plain=True)
+                self._pin(request, {}, turn, turns, ())
+            return _aligned(request, edits, name, known, plain=True, held_out=last.held_out)
         channel = channel_of(request, last, known, offer)
         edits += channel.edits
         for position, turn in turns.items():
@@ -168,7 +170,7 @@ class CacheAligner:
         """
         request = self._taken_apart(body, dialect)
         if request.keys:
-            self._prefixes.leave_alone(request.keys[-1])
+            self._prefixes.leave_alone(request.keys[-1], self._before(request, self._prefixes.known(request.keys)))
 
     def keep_exchange(self, key: bytes, exchange: bytes) -> None:
         """Keeps what the client never saw of the reply to the request with this key. Raises StoreError."""
@@ -208,6 +210,12 @@ class CacheAligner:
         turns = self._prefixes.turns(request.keys, known)
         turn = self._prefixes.turn(request.origin.key) if request.origin else None
         return turns if turn is None else {**turns, request.first - 1: turn}
+
+    def _before(self, request: Request, known: int) -> Turn | None:
+        """What is pinned of the newest message that was sent before."""
+        if known:
+            return self._prefixes.turn(request.keys[known - 1])
+        return self._prefixes.turn(request.origin.key) if request.origin else None
 
     def _forms(self, request: Request, position: int, forms: Sequence[Form]) -> list[Edit]:
         paths = [form.path for form in forms]
@@ -333,7 +341,7 @@ class CacheAligner:
         for position in sorted({*fresh, len(request.keys) - 1}):
             back = 0 if before is None else position - before
             one = fresh.get(position, Turn())
-            kept = Turn(turn.channel, back, one.forms, turn.plain, one.told, turn.conversation)
+            kept = Turn(turn.channel, back, one.forms, turn.plain, one.told, turn.conversation, turn.held_out)
             rows.append((request.keys[position], kept))
             before = position if one.forms else before
         return self._prefixes.pin(rows, [request.key(position) for position in turns])

@@ -52,7 +52,8 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
     the client's; empty where by none, None where no request had tools yet. `back` is how many messages before it the
     nearest one stands that has forms or is followed by a hidden exchange, 0 for none. `plain` says that the
     conversation goes on as it comes from here on. `told` are the earlier results of which these forms say what they
-    were (`Conversation.told`). `conversation` is one name for all requests of a conversation, for the books.
+    were (`Conversation.told`). `conversation` is one name for all requests of a conversation, for the books, and
+    `held_out` says that it goes as it comes only to compare others with it.
     """
 
     channel: str | None = None
@@ -61,6 +62,7 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
     plain: bool = False
     told: tuple[int, ...] = ()
     conversation: str = ""
+    held_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +201,11 @@ class Prefixes:
         ]
         return stand == [turn for _, turn in turns]
 
-    def leave_alone(self, key: bytes) -> None:
-        """From this prefix on the conversation goes as it comes."""
-        sent = self.turn(key)
-        turn = self._hold(key, Turn(plain=True, conversation=sent.conversation if sent else ""), over=True)
+    def leave_alone(self, key: bytes, before: Turn | None = None) -> None:
+        """From this prefix on the conversation goes as it comes; `before` is what was pinned of it last."""
+        sent = before or self.turn(key) or Turn()
+        turn = Turn(plain=True, conversation=sent.conversation, held_out=sent.held_out)
+        self._hold(key, turn, over=True)
         try:
             self._pins.put_many([(key, _packed(turn))], over=True)
         except StoreError as error:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from headroom.errors import StoreError
 from headroom.ledger import standing
-from headroom.ledger.calibration import Scale
+from headroom.ledger.calibration import MOST_SAMPLES, Sample
 from headroom.ledger.counterfactual import Accounts
-from headroom.ledger.counting import Counter
+from headroom.ledger.counting import Counter, Size
 from headroom.ledger.rebilling import Known
 from headroom.ledger.record import Account, Bill, Group, Record, Retrieved
 from headroom.ledger.standing import Standing
@@ -54,9 +54,10 @@ def edits(came: bytes, forms: Mapping[int, str]) -> tuple[Edit, ...]:
 
 def record(came: bytes, *legs: Usage, forms: Mapping[int, str] | None = None, new: int = 0, **more: Any) -> Record:
     """A request; `new` is its first message that is new, `forms` are the texts that went."""
+    boundary = elements(came, locate(came, ("messages",)))[new - 1].end if new else 0
     made = Record(
         NOW, "messages", "anthropic", "upstream", "", "", 200, "c1", Group.TREATED, MODEL, came,
-        edits(came, forms or {}), elements(came, locate(came, ("messages",)))[new].start if new else 0, True, legs=legs,
+        edits(came, forms or {}), boundary, True, legs=legs,
     )  # fmt: skip
     return replace(made, **more)
 
@@ -291,17 +292,27 @@ def test_a_provider_that_counts_more_has_saved_more() -> None:
         assert passthrough(account) == (0, 0, 3_840, 0)
 
 
+def test_only_the_last_samples_are_kept() -> None:
+    memory = Standing(File())
+    samples = [Sample(Size(i, i, 1), float(i)) for i in range(MOST_SAMPLES + 20)]
+    memory.keep_samples("other", samples[:1])
+    for one in samples:
+        memory.keep_samples("m", [one])
+    assert memory.samples("m") == samples[20:]
+    assert memory.samples("other") == samples[:1]
+
+
 def test_without_its_file_a_process_is_alone() -> None:
     file = File()
     memory = Standing(file)
     file.db.execute("DROP TABLE standing")
-    file.db.execute("DROP TABLE scales")
+    file.db.execute("DROP TABLE samples")
     file.db.execute("DROP TABLE exchanges")
     memory.keep_exchange(b"key", 5.0, NOW)
     assert memory.exchange(b"key") is None
-    memory.keep_scale("m", Scale(), 4)
+    memory.keep_samples("m", [Sample(Size(1, 1, 1), 1.0)])
     assert memory.known("c1") is None
-    assert memory.scale("m") is None
+    assert memory.samples("m") == []
     assert passthrough(Accounts(Words(), memory)(first())) == (0, 0, 3_200, 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -114,10 +115,10 @@ SIZES = [Size(100 * i, 120 * i + 7 * (i % 5), 1 + i % 3) for i in range(1, 60)]
 
 
 class Unshared:
-    def scale(self, model: str) -> Scale | None:
-        return None
+    def samples(self, model: str) -> Sequence[Sample]:
+        return ()
 
-    def keep_scale(self, model: str, scale: Scale, samples: int) -> None:
+    def keep_samples(self, model: str, samples: Sequence[Sample]) -> None:
         pass
 
 

@@ -119,13 +119,13 @@ def test_the_file_can_be_named(own: Write, tmp_path: Path, monkeypatch: pytest.M
     ("text", "said"),
     [
         ('["m"]\ninput = 1\noutput = \n', ":3: not TOML"),
-        ('["m"]\ninput = 1\noutput = 1\n["n"]\ninput = 1\noutput = "x"\n', r""":6: \["n"\] output: this is US"""),
-        ('["m"]\ninput = -1\noutput = 1\n', r""":2: \["m"\] input: this is US dollars .* not -1"""),
-        ('["m"]\ninput = true\noutput = 1\n', r""":2: \["m"\] input"""),
-        ('["m"]\ninput = 1\noutput = nan\n', r""":3: \["m"\] output"""),
-        ('["m"]\ninput = 1\nreading = 1\noutput = 1\n', r""":3: \["m"\] reading: there is no price of this name"""),
+        ('["m"]\ninput = 1\noutput = 1\n["n"]\ninput = 1\noutput = "x"\n', r""":6: \[n\] output: this is US"""),
+        ('["m"]\ninput = -1\noutput = 1\n', r""":2: \[m\] input: this is US dollars .* not -1"""),
+        ('["m"]\ninput = true\noutput = 1\n', r""":2: \[m\] input"""),
+        ('["m"]\ninput = 1\noutput = nan\n', r""":3: \[m\] output"""),
+        ('["m"]\ninput = 1\nreading = 1\noutput = 1\n', r""":3: \[m\] reading: there is no price of this name"""),
         ('# prices\n["m*"]\ninput = 1\n', r""":2: \["m\*"\]: output is missing"""),
-        ('m = 3\n', r""":1: \["m"\]: this is the pattern"""),
+        ('m = 3\n', r""":1: \[m\]: this is the pattern"""),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_the_file_is_said_with_file_line_and_key(own: Write, text: str, said: str) -> None:

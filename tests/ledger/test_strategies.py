@@ -81,6 +81,8 @@ def test_what_was_retrieved_is_taken_off(db: sqlite3.Connection) -> None:
     assert (only(db).saved, only(db).lost) == (1800, 250)
     book(db, request(conversation="a sub-agent"), [("a", 50)])
     assert only(db).lost == 300
+    book(db, request(text("b")), [("b", 60)])  # the model asked in its reply to the request that brought it
+    assert only(db).lost == 360
 
 
 def test_a_text_that_is_read_again_soon_saved_nothing_the_second_time(db: sqlite3.Connection) -> None:

@@ -15,11 +15,14 @@ from aiohttp import web
 
 from headroom.cli.proxy import reread
 from headroom.errors import InputError
-from headroom.marker import has_footer
+from headroom.ledger.book import Book
+from headroom.ledger.counterfactual import Accounts
+from headroom.ledger.strategies import USES, SwitchedOff
+from headroom.marker import RETRIEVE_TOOL, footer_ids, has_footer
 from headroom.model import Level
 from headroom.proxy.policy import settings_in
 from headroom.proxy.settings import Settings
-from tests.proxy.world import LOG, TOKEN, World, real_engine, world
+from tests.proxy.world import ANTHROPIC_REPLY, LOG, TOKEN, World, real_engine, world
 
 
 def written(folder: Path, text: str) -> Path:
@@ -352,3 +355,28 @@ async def test_gateways_get_messages_by_the_same_rules() -> None:
             status, reply = await w.post("/v1/compress", json.dumps(body).encode(), x_headroom_token=TOKEN)
             assert status == 200
             assert seen(reply) == found
+
+
+async def test_who_saves_nothing_is_found_out_and_switched_off() -> None:
+    """The model asks for all of every log, twice."""
+
+    async def insatiable(request: web.Request) -> web.StreamResponse:
+        messages = (await request.json()).get("messages", [])
+        kept = [id for text in strings(messages[2:3]) for id in footer_ids(text)]
+        if len(messages) == 7 or not kept:
+            return web.json_response(ANTHROPIC_REPLY)
+        call = {"type": "tool_use", "id": f"r{len(messages)}", "name": RETRIEVE_TOOL, "input": {"id": kept[0]}}
+        return web.json_response({**ANTHROPIC_REPLY, "content": [call], "stop_reason": "tool_use"})
+
+    book = Book(None, Accounts())
+    off = SwitchedOff(book.source())
+    async with world(insatiable, engine=real_engine(ledger=book, switched_off=off)) as w:
+        for number in range(USES):
+            body = json.dumps({"model": "m", **anthropic("ask")}).replace("service0", f"service{number}")
+            assert (await w.post("/v1/messages", body.encode()))[0] == 200
+        assert book.flush()
+        off.refresh()
+        assert off() == {"log:ask"}
+        assert await sent(w, "openai_chat", "ask", "other") == ["lossless", "shortened"]
+        w.proxy.use(Settings.of(**{**settings_of(w), "strategies": {"log:ask": "on"}}))
+        assert await sent(w, "openai_responses", "ask") == ["shortened"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -46,7 +46,7 @@ ANTHROPIC_REPLY = {
     "id": "msg_1",
     "type": "message",
     "role": "assistant",
-    "model": "m-1",
+    "model": "claude-sonnet-4-5",
     "content": [{"type": "text", "text": "ok"}],
     "stop_reason": "end_turn",
     "stop_sequence": None,
@@ -92,6 +92,24 @@ class World:
         async with self.client.get(self.url + "/stats", headers={"x-headroom-token": TOKEN}) as reply:
             found: dict[str, Any] = await reply.json()
             return found
+
+    async def told(self, path: str) -> Any:
+        """What stands under a path below /stats."""
+        async with self.client.get(f"{self.url}/stats/{path}", headers={"x-headroom-token": TOKEN}) as reply:
+            return await reply.json()
+
+    async def lines(self) -> list[dict[str, Any]]:
+        """What the books say of each request, the newest first."""
+        found: list[dict[str, Any]] = (await self.told("requests"))["requests"]
+        return found
+
+    async def line(self) -> dict[str, Any]:
+        """What they say of the newest one."""
+        return (await self.lines())[0]
+
+    def booked(self) -> int:
+        """How many requests are in the books."""
+        return int(self.engine.reading.summary()["requests"])
 
     async def raw(self, data: bytes) -> bytes:
         """What comes back to these bytes until the connection ends."""
@@ -176,6 +194,12 @@ def real_engine(**more: Any) -> Engine:
     pins = MemoryPins()
     engine = Engine(CacheAligner(pins), lambda project: store, dialects(), replies(), prefixes=Prefixes(pins))
     return replace(engine, **more)
+
+
+def left_out(figures: Mapping[str, Any]) -> int:
+    """By how many tokens new texts have become shorter, of a line or of all of them together."""
+    texts = figures if "tokens_before" in figures else figures["texts"]
+    return int(texts["tokens_before"] - texts["tokens_after"])
 
 
 async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:

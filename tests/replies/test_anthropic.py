@@ -128,8 +128,8 @@ def test_a_call_is_answered_and_the_reply_goes_on_as_one_message(piece: int) -> 
     assert reply["content"] == [THINKING, text("I look."), text("It says second."), OWN]
     assert (reply["id"], reply["stop_reason"]) == ("msg_1", "tool_use")
     assert reply["usage"]["output_tokens"] == 13
-    assert turn.retrieval.usage.output == 13
-    assert (turn.retrieval.usage.input, turn.retrieval.usage.cache_read) == (30, 200)
+    assert turn.retrieval.turn.usage.output == 13
+    assert (turn.retrieval.turn.usage.input, turn.retrieval.turn.usage.cache_read) == (30, 200)
     said, answered = turn.asked()[1:]
     assert said == {"role": "assistant", "content": turn.replies[0]["content"]}
     assert answered["content"][0]["tool_use_id"] == "toolu_1"

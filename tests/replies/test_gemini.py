@@ -126,7 +126,7 @@ def test_without_a_call_the_client_gets_the_same_bytes() -> None:
     turn = Turn(message(THOUGHT, text("Done."), OWN))
     assert turn.streamed() == events(turn.replies[0])
     assert turn.kept == []
-    assert (turn.retrieval.usage.input, turn.retrieval.usage.cache_read, turn.retrieval.usage.output) == (10, 100, 7)
+    assert (turn.retrieval.turn.usage.input, turn.retrieval.turn.usage.cache_read, turn.retrieval.turn.usage.output) == (10, 100, 7)
 
 
 @pytest.mark.parametrize("piece", [1, 7, scripted.WHOLE])
@@ -141,7 +141,7 @@ def test_a_call_is_answered_and_the_reply_goes_on_as_one(piece: int) -> None:
     assert (reply["id"], reply["finish"]) == ("r1", "STOP")
     figures = reply["usage"]
     assert (figures["candidatesTokenCount"], figures["thoughtsTokenCount"], figures["totalTokenCount"]) == (13, 4, 147)
-    spent = turn.retrieval.usage
+    spent = turn.retrieval.turn.usage
     assert (spent.input, spent.cache_read, spent.output, spent.model) == (40, 200, 17, "gemini-x")
     _, own, answer = turn.asked()
     assert own == said(turn)
@@ -251,7 +251,7 @@ def test_figures_may_be_missing_and_an_error_ends_the_turn() -> None:
         b"".join(event.raw for event in EventReader().feed(turn.streamed(stream, events(turn.replies[1])))[-2:])
     )
     assert (reply["parts"], reply["usage"]["candidatesTokenCount"]) == ([text("Done.")], 10)
-    assert (turn.retrieval.usage.output, turn.retrieval.usage.model) == (14, "gemini-x")
+    assert (turn.retrieval.turn.usage.output, turn.retrieval.turn.usage.model) == (14, "gemini-x")
     error = written("", json.dumps({"error": {"code": 503}}))
     for failed in (stream + error, error + stream):
         assert b"503" in turn.streamed(failed)
@@ -332,7 +332,7 @@ def test_all_of_it_in_one_chunk_and_figures_after_it() -> None:
     assert last["candidates"][0]["finishReason"] == "STOP"
     counted = {**usage(110, 13), "thoughtsTokenCount": 4, "totalTokenCount": 127}
     assert after == {"usageMetadata": counted, "responseId": "r1"}
-    assert turn.retrieval.usage.output == 17
+    assert turn.retrieval.turn.usage.output == 17
 
 
 def test_of_several_candidates_nothing_is_held_back() -> None:

@@ -125,7 +125,7 @@ def test_without_a_call_the_client_gets_the_same_bytes() -> None:
     turn = Turn(message(text("Done."), OWN))
     assert turn.streamed() == events(turn.replies[0])
     assert turn.kept == []
-    assert (turn.retrieval.usage.input, turn.retrieval.usage.cache_read, turn.retrieval.usage.output) == (10, 100, 5)
+    assert (turn.retrieval.turn.usage.input, turn.retrieval.turn.usage.cache_read, turn.retrieval.turn.usage.output) == (10, 100, 5)
 
 
 @pytest.mark.parametrize("piece", [1, 7, scripted.WHOLE])
@@ -139,7 +139,7 @@ def test_a_call_is_answered_and_the_reply_goes_on_as_one_message(piece: int) -> 
     assert reply["message"] == {"content": "I look. It says second.", "tool_calls": [OWN]}
     assert (reply["id"], reply["finish_reason"], reply["done"]) == ("chatcmpl-1", "tool_calls", True)
     assert (reply["usage"]["completion_tokens"], reply["usage"]["total_tokens"]) == (13, 143)
-    usage = turn.retrieval.usage
+    usage = turn.retrieval.turn.usage
     assert (usage.input, usage.cache_read, usage.output, usage.model) == (40, 200, 13, "gpt-x")
     _, own, answer = turn.asked()
     assert own == said(turn)
@@ -338,7 +338,7 @@ def test_all_of_it_in_one_chunk() -> None:
     assert reply["message"] == {"content": "I look.Both.", "tool_calls": [own]}
     assert reply["finish_reason"] == "stop"
     assert reply["usage"]["completion_tokens"] == 10
-    assert turn.retrieval.usage.output == 10
+    assert turn.retrieval.turn.usage.output == 10
     sent = turn.replayed({"role": "assistant", **reply["message"]}, RESULT)
     assert sent[3] == said(turn, 1)
 

@@ -139,7 +139,7 @@ def test_a_call_is_answered_and_the_reply_goes_on_as_one_response(piece: int) ->
     assert (reply["id"], reply["status"], reply["begun"]) == ("resp_1", "completed", 1)
     usage = reply["usage"]
     assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (120, 13, 133)
-    total = turn.retrieval.usage
+    total = turn.retrieval.turn.usage
     assert (total.input, total.cache_read, total.output, total.model) == (30, 200, 13, "gpt-x")
     answered = turn.asked()[4]
     assert turn.asked()[1:4] == turn.replies[0]["output"]

@@ -121,20 +121,26 @@ def run(settings: Settings, reload: Callable[[], Settings | None], as_json: bool
     from headroom.proxy.app import serve
     from headroom.proxy.engine import default_engine
     from headroom.proxy.guard import own_token
+    from headroom.proxy.scribe import Scribe
     from headroom.proxy.workers import Supervisor, listening_socket
 
     try:
         token = own_token(data_folder())
     except OSError as error:
         raise InputError(f"no token can be kept in {data_folder()}: {error.strerror or error}") from error
-    engine = default_engine(settings.keep_requests)
+    engine = default_engine(settings.keep_requests, settings.otel)
     listening = listening_socket(settings.host, settings.port)
     address = _address(settings, listening.getsockname()[1])
     if settings.workers == 1 or not hasattr(os, "fork"):
         _run(serve(settings, listening, engine, token, reload, lambda: _announce(settings, address, as_json)))
         return
+    scribe = engine.ledger if isinstance(engine.ledger, Scribe) else None
+    if scribe is not None:
+        scribe.share(settings.workers)
 
     def work(worker: int) -> None:
+        if scribe is not None:
+            scribe.enter(worker)
         _run(serve(settings, listening, engine, token, reload))
 
     _announce(settings, address, as_json)

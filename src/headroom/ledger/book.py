@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from headroom.errors import StoreError
 from headroom.ledger.bodies import packed
@@ -31,6 +32,26 @@ _AT_ONCE, _AT_ONCE_SECONDS = 256, 0.1  # what is worked out for one transaction 
 _PAUSE, _LONGEST_PAUSE = 0.25, 5.0  # seconds until the next try
 
 
+class Listener(Protocol):
+    """Is told of each request once it is booked, in the writer's thread."""
+
+    def __call__(self, account: Account) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Ledger(Protocol):
+    """Takes requests in at once and writes them down on the side; `Book` is one. Nothing of it raises."""
+
+    def add(self, record: Record) -> None: ...
+
+    def flush(self, timeout: float = ...) -> bool: ...
+
+    def close(self, timeout: float = ...) -> None: ...
+
+    def source(self) -> Source: ...
+
+
 class Book:
     """Books requests in a file, or in memory without a path.
 
@@ -44,7 +65,9 @@ class Book:
         account: Callable[[Record], Account],
         retention: Retention | None = None,
         clock: Callable[[], float] = time.time,
+        told: Listener | None = None,
     ) -> None:
+        self._told = told
         self.path = None if path is None else Path(path).absolute()
         self._account, self._retention, self._clock = account, retention or Retention(), clock
         self._begin()
@@ -84,6 +107,14 @@ class Book:
                 self._thread.start()
             self._changed.notify_all()
 
+    def wait_for_room(self, size: int) -> None:
+        """Waits until a record of this size can be taken in whole, if it can be at all."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting or self._has_room(size))
+
+    def _has_room(self, size: int) -> bool:
+        return self._bytes + size <= _MOST_BYTES and len(self._waiting) < _MOST_WAITING
+
     def flush(self, timeout: float = _PATIENCE) -> bool:
         """Waits until all that was added before is in the file; says whether it is."""
         with self._changed:
@@ -97,6 +128,8 @@ class Book:
             self._changed.notify_all()
         if thread is not None:
             thread.join(timeout)
+        if self._told is not None:
+            self._told.close()
         self._source.close()
 
     def _run(self) -> None:
@@ -137,6 +170,7 @@ class Book:
                     return
                 record = self._waiting.popleft()
                 self._bytes -= len(record.came)
+                self._changed.notify_all()
             self._due.append(self._worked_out(record))
             if time.monotonic() > until:
                 return
@@ -186,10 +220,21 @@ class Book:
         """Writes some of what is due, and how many were lost."""
         lost, done = self._lost, len(due)
         self._writer.write(due, lost)
+        self._tell(due)
         with self._changed:
             del self._due[:done]
             self._lost -= lost
             self._settle(done)
+
+    def _tell(self, due: list[Due]) -> None:
+        """Passes on what was booked; what goes wrong there is no matter of the books."""
+        if self._told is None:
+            return
+        for one in due:
+            try:
+                self._told(one.account)
+            except Exception as error:
+                _log.warning("a request was booked but not exported: %s", error)
 
     def _hold(self, error: StoreError) -> None:
         """Holds what is due in memory, as much as there is room for."""

@@ -15,11 +15,14 @@ _COMPARED = (Group.TREATED, Group.HOLDOUT)
 def compared(conversations: Sequence[Conversation]) -> dict[str, Any]:
     """What they differ by: `text` in words, empty where nothing was held out, and each of the `measures`.
 
-    Costs are in US dollars where all prices are known, else in tokens weighted by what they usually cost.
+    Only those are compared that began while some were held out: what people do changes with time. Costs are in US
+    dollars where all prices are known, else in tokens weighted by what they usually cost.
     """
     treated, held_out = ([one for one in conversations if one.group == group.value] for group in _COMPARED)
     if not held_out:
         return {"text": "", "measures": []}
+    begun = [one.first for one in held_out]
+    treated = [one for one in treated if min(begun) <= one.first <= max(begun)]
     priced = not any(one.totals.unpriced for one in (*treated, *held_out))
     found = measured([_totals(one, priced) for one in treated], [_totals(one, priced) for one in held_out])
     return {"text": "\n".join(one.words for one in found), "measures": [one.as_json() for one in found]}

@@ -11,12 +11,13 @@ the request before. Proven by `benchmarks/ledger_accuracy.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Protocol
 
 from headroom.ledger import pieces
-from headroom.ledger.calibration import Calibration, Sample, Scale, Scales
+from headroom.ledger.calibration import Calibration, Sample, Samples, Scale
 from headroom.ledger.counting import Counter
 from headroom.ledger.layout import Layout, conversation, laid_out, made
 from headroom.ledger.rebilling import Known, Placed, by_rule, known_after, model_of, placed, rebilled, summed
@@ -26,14 +27,15 @@ from headroom.wire.splice import Edit, splice
 
 _MOST_CONVERSATIONS = 10_000
 _REFUSED = 400
+_BETWEEN_MESSAGES = b", \t\r\n"
 _BEGINNING = 256  # bytes of an exchange, which tell it from others: they have an id that the model made up
 _MOST_OPAQUE = 0.1  # characters beside the texts, for a token of them, with which a count of them still says something
 
 
-class Memory(Scales, Protocol):
+class Memory(Samples, Protocol):
     """What several processes know together, and one that is started again.
 
-    Besides scales that is the last request of a conversation, and how many tokens a provider counted of an exchange.
+    Besides samples that is the last request of a conversation, and how many tokens a provider counted of an exchange.
     """
 
     def known(self, conversation: str) -> Known | None: ...
@@ -55,10 +57,10 @@ class _Alone:
     def keep_exchange(self, key: bytes, tokens: float, at: float) -> None:
         pass
 
-    def scale(self, model: str) -> Scale | None:
-        return None
+    def samples(self, model: str) -> Sequence[Sample]:
+        return ()
 
-    def keep_scale(self, model: str, scale: Scale, samples: int) -> None:
+    def keep_samples(self, model: str, samples: Sequence[Sample]) -> None:
         pass
 
 
@@ -135,7 +137,8 @@ class Accounts:
         """The tokens of an exchange that the client never saw, as they were billed when it took place; 0 if unknown."""
         key = blake2b(record.conversation.encode() + edit.replacement[:_BEGINNING], digest_size=16).digest()
         tokens = self._exchanges.get(key)
-        if tokens is None and known and known.hidden and edit.span.start == record.boundary:
+        between = record.came[record.boundary : edit.span.start] if record.boundary <= edit.span.start else b"more"
+        if tokens is None and known and known.hidden and not between.strip(_BETWEEN_MESSAGES):
             tokens = known.hidden
             self._memory.keep_exchange(key, tokens, record.at)
         elif tokens is None:

@@ -32,7 +32,7 @@ def measured(account: Account) -> Iterator[tuple[Measure, float]]:
         yield Measure.ADDED, record.ms_added
     if record.ms_first_byte:
         yield Measure.FIRST_BYTE, record.ms_first_byte
-    if record.group is Group.TREATED:
+    if record.group in (Group.TREATED, Group.ADOPTED):
         yield Measure.SAVED, account.passthrough.read - account.billed.read
 
 
@@ -43,11 +43,15 @@ def bucket(measure: Measure, value: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many values each bucket has, and what all of them come to."""
+    """How many values each bucket has, and what they come to."""
 
     measure: Measure
     counts: tuple[int, ...]
-    total: float
+    totals: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        return sum(self.totals)
 
     @property
     def count(self) -> int:
@@ -77,5 +81,5 @@ class Histogram:
 
 def histogram(measure: Measure, rows: Mapping[int, tuple[int, int]]) -> Histogram:
     """One of counts and totals by bucket, as the books have them."""
-    counts = tuple(rows.get(i, (0, 0))[0] for i in range(len(BOUNDS[measure]) + 1))
-    return Histogram(measure, counts, sum(total for _, total in rows.values()) / 1_000)
+    buckets = [rows.get(i, (0, 0)) for i in range(len(BOUNDS[measure]) + 1)]
+    return Histogram(measure, tuple(count for count, _ in buckets), tuple(total / 1_000 for _, total in buckets))

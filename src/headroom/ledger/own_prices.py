@@ -11,8 +11,6 @@ The first table whose pattern fits a model's name holds. What caching costs may 
 from __future__ import annotations
 
 import os
-import re
-import sys
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -21,16 +19,11 @@ from typing import Any
 
 from headroom.ccr.default import config_folder
 from headroom.errors import InputError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from headroom.toml_file import TomlFile
 
 PRICES_FILE = "prices.toml"
 CLASSES = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
 _NEEDED = ("input", "output")
-_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 Given = Mapping[str, float]
 
@@ -69,21 +62,10 @@ def _named(file: str | None, home: str | None) -> Path:
 
 @lru_cache(maxsize=4)
 def _read(file: Path, changed: int, size: int) -> tuple[tuple[str, Given], ...]:
-    try:
-        text = file.read_bytes().decode()
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file}:{error.object[: error.start].count(10) + 1}: not UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        place = _PLACE.search(str(error))
-        line = place[1] if place and place[1] else text.count("\n") + 1
-        raise InputError(f"{file}:{line}: not TOML: {_PLACE.sub('', str(error))}") from error
-    for pattern, key, problem in _problems(document):
-        where = f'["{pattern}"] {key}'.rstrip()
-        raise InputError(f"{file}:{_line(text, pattern, key)}: {where}: {problem}")
-    return tuple((pattern.lower(), prices) for pattern, prices in document.items())
+    found = TomlFile.read(file)
+    for pattern, key, problem in _problems(found.tables):
+        raise found.wrong(pattern, key, problem)
+    return tuple((pattern.lower(), prices) for pattern, prices in found.tables.items())
 
 
 def _problems(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -100,17 +82,3 @@ def _problems(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         for key in _NEEDED:
             if key not in prices:
                 yield pattern, "", f"{key} is missing"
-
-
-def _line(text: str, pattern: str, key: str) -> int:
-    """Where a key of a table stands, else where the table does."""
-    table = re.compile(rf"""\s*\[?\s*["']?{re.escape(pattern)}["']?\s*[]=.]""")
-    wanted = re.compile(rf"""(?:.*[\s{{,.])?["']?{re.escape(key)}["']?\s*=""")
-    found, inside = 0, False
-    for number, line in enumerate(text.split("\n"), 1):
-        begins = bool(table.match(line))
-        inside = begins or (inside and not line.lstrip().startswith("["))
-        found = number if begins and not found else found
-        if inside and key and wanted.match(line):
-            return number
-    return found or 1

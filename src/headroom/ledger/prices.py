@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from headroom.ledger import own_prices
+from headroom.ledger.looked_up import looked_up
 from headroom.ledger.own_prices import CLASSES, Given
 from headroom.ledger.record import Bill
 
@@ -56,7 +57,10 @@ def cost(model: str, band: int, bill: Bill) -> float | None:
 
 @lru_cache(maxsize=4_096)
 def _price(model: str, band: int, provider: str, today: int, file: tuple[str, int, int]) -> Price | None:
-    known = own_prices.given(model) or _published(model.lower(), band, provider)
+    name = model.lower()
+    known = own_prices.given(model) or looked_up(
+        f"{provider} {name} {band}", today, lambda: _published(name, band, provider)
+    )
     if known is None:
         return None
     rules = _CLAUDE if "claude" in model.lower() else {}

@@ -18,6 +18,7 @@ from headroom.ledger.retention import drawn_together
 from headroom.ledger.schema import Measure, Named
 from headroom.ledger.source import Source
 from headroom.ledger.strategies import standings
+from headroom.ledger.tallies import Who, tallies
 from headroom.ledger.totals import NONE, Cost, Totals, usd
 from headroom.ledger.view import Conversation, Texts, View
 
@@ -123,6 +124,11 @@ class Reading:
         """Latencies and savings of single requests."""
         with self._view(since, until, project) as view:
             return view.histograms()
+
+    def tallies(self, since: float | None = None, until: float | None = None) -> dict[Who, Totals]:
+        """The sums of a period, apart by model and client."""
+        with self._view(since, until, None) as view:
+            return tallies(view)
 
     def requests(self, limit: int = 100, before: int | None = None) -> list[dict[str, Any]]:
         """The last requests, those before one with an id, newest first."""

@@ -59,7 +59,7 @@ class Record:
     """One request.
 
     `at` is in seconds since the epoch, `ms_added` is the time that was spent on the request here, `ms_first_byte` that
-    from the whole request's arrival to the reply's first byte.
+    from the whole request's arrival to the reply's first byte, `ms_total` that to its end; 0 where it isn't known.
 
     `conversation` is the same for all requests of one; empty where there is none to tell (a request that was not read).
     `model` is the one asked for; a reply's usage names the one that answered.
@@ -93,6 +93,7 @@ class Record:
     bytes_forwarded: int = 0
     ms_added: float = 0.0
     ms_first_byte: float = 0.0
+    ms_total: float = 0.0
     texts: tuple[Text, ...] = ()
     legs: tuple[Usage, ...] = (_UNKNOWN,)
     held: bytes = b""

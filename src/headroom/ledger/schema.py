@@ -19,7 +19,7 @@ from headroom.ledger.record import Group
 
 HOURS_A_DAY = 24
 # By what is true of a conversation in which several hold: the first of these.
-GROUPS = (Group.HOLDOUT, Group.TREATED, Group.DRY_RUN, Group.UNTOUCHED)
+GROUPS = (Group.ADOPTED, Group.HOLDOUT, Group.TREATED, Group.DRY_RUN, Group.UNTOUCHED)
 
 CLASSES = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
 BILLS = (*(f"billed_{name}" for name in CLASSES), *(f"came_{name}" for name in CLASSES))

@@ -11,12 +11,12 @@ from typing import Protocol
 
 from headroom.ccr.database import Database, transaction
 from headroom.errors import StoreError
+from headroom.ledger import standing, strategies
 from headroom.ledger.schema import TABLES
-from headroom.ledger.strategies import STATEMENTS
 
 LEDGER_FILE = "ledger.sqlite3"
 VERSION = 1
-_ALL = (*TABLES, *STATEMENTS)
+_ALL = (*TABLES, *strategies.STATEMENTS, *standing.STATEMENTS)
 
 
 class Source(Protocol):

@@ -1,16 +1,18 @@
 """What the processes that book requests know together: where conversations stand, and how providers count.
 
-Rows of conversations are written with the requests themselves, in one transaction (`book`); scales alone, and seldom.
+Rows of conversations are written with the requests themselves, in one transaction (`book`); the rest alone, and seldom.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 from headroom.errors import StoreError
-from headroom.ledger.calibration import Scale
+from headroom.ledger.calibration import MOST_SAMPLES, Sample
+from headroom.ledger.counting import Size
 from headroom.ledger.rebilling import Known, known_after
 from headroom.ledger.record import Account
 
@@ -19,19 +21,19 @@ STATEMENTS = (
         hidden REAL NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX standing_by_age ON standing (at)",
     "CREATE TABLE exchanges (key BLOB PRIMARY KEY, at REAL NOT NULL, tokens REAL NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE scales (model TEXT PRIMARY KEY, literal INTEGER NOT NULL, factor REAL NOT NULL,
-        per_text REAL NOT NULL, samples INTEGER NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE samples (id INTEGER PRIMARY KEY, model TEXT NOT NULL, decoded INTEGER NOT NULL,
+        literal INTEGER NOT NULL, texts INTEGER NOT NULL, reported REAL NOT NULL)""",
+    "CREATE INDEX samples_by_model ON samples (model, id)",
 )
 _KEEP, _KEEP_EXCHANGES = 86_400.0, 7 * 86_400.0  # seconds; no cache lasts that long
-_ENOUGH = 64  # samples, on which a scale is worth as much as one on more
 _INTO = """INSERT INTO standing VALUES (?, ?, ?, ?, ?) ON CONFLICT (conversation) DO UPDATE
     SET at = excluded.at, went = excluded.went, other = excluded.other, hidden = excluded.hidden
     WHERE excluded.at >= at"""
 _FROM = "SELECT at, went, other, hidden FROM standing WHERE conversation = ?"
-_SCALE_INTO = """INSERT INTO scales VALUES (?, ?, ?, ?, ?) ON CONFLICT (model) DO UPDATE
-    SET literal = excluded.literal, factor = excluded.factor, per_text = excluded.per_text, samples = excluded.samples
-    WHERE excluded.samples >= min(samples, ?)"""
-_SCALE_FROM = "SELECT literal, factor, per_text FROM scales WHERE model = ?"
+_SAMPLES_INTO = "INSERT INTO samples (model, decoded, literal, texts, reported) VALUES (?, ?, ?, ?, ?)"
+_SAMPLES_FROM = "SELECT decoded, literal, texts, reported FROM samples WHERE model = ? ORDER BY id"
+_SAMPLES_KEPT = """DELETE FROM samples WHERE model = ?1 AND id <=
+    (SELECT id FROM samples WHERE model = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)"""
 
 
 class Source(Protocol):
@@ -67,17 +69,18 @@ class Standing:
         with suppress(StoreError), self._source.transaction() as db:
             db.execute("INSERT OR REPLACE INTO exchanges VALUES (?, ?, ?)", (key, at, tokens))
 
-    def scale(self, model: str) -> Scale | None:
-        """What was learnt of a model."""
+    def samples(self, model: str) -> list[Sample]:
+        """The last samples of how a provider counts."""
         with suppress(StoreError), self._source.connection() as db:
-            row = db.execute(_SCALE_FROM, (model,)).fetchone()
-            return None if row is None else Scale(bool(row[0]), *row[1:])
-        return None
+            rows = db.execute(_SAMPLES_FROM, (model,)).fetchall()
+            return [Sample(Size(*size), reported) for *size, reported in rows]
+        return []
 
-    def keep_scale(self, model: str, scale: Scale, samples: int) -> None:
-        """Keeps what was learnt of a model, unless it rests on much less than what is there."""
+    def keep_samples(self, model: str, samples: Sequence[Sample]) -> None:
+        """Keeps more of them, and lets go of the oldest."""
         with suppress(StoreError), self._source.transaction() as db:
-            db.execute(_SCALE_INTO, (model, *scale, samples, _ENOUGH))
+            db.executemany(_SAMPLES_INTO, [(model, *size, reported) for size, reported in samples])
+            db.execute(_SAMPLES_KEPT, (model, MOST_SAMPLES))
 
 
 def book(db: sqlite3.Connection, account: Account) -> None:

@@ -92,10 +92,10 @@ def book(db: sqlite3.Connection, record: Record, retrieved: Iterable[tuple[str, 
     if conversation:
         db.execute("UPDATE uses SET age = age + 1 WHERE conversation = ? AND age <= ?", (conversation, _SOON))
     changed: set[tuple[str, str]] = set()
-    for original, tokens in retrieved:
-        changed |= _lost(db, _asked_for(db, conversation, original), tokens)
     for text in record.texts:
         changed |= _used(db, conversation, text) if _left_something_out(text) else set()
+    for original, tokens in retrieved:
+        changed |= _lost(db, _asked_for(db, conversation, original), tokens)
     for compressor, tool in sorted(changed):
         _judge(db, compressor, tool, record.at)
 

@@ -90,7 +90,7 @@ class Entry:
         record = self.account.record
         answered = next((leg.model for leg in reversed(record.legs) if leg.model), record.model)
         group = GROUPS.index(record.group)
-        return (self.names.of(Named.MODEL, answered), group, *_bands(self.account))
+        return (self.names.of(Named.MODEL, answered), group, *bands(self.account))
 
     @cached_property
     def figures(self) -> list[int]:
@@ -220,7 +220,7 @@ def band(tokens: float) -> int:
     return bisect_left(BANDS, tokens)
 
 
-def _bands(account: Account) -> tuple[int, int]:
+def bands(account: Account) -> tuple[int, int]:
     """Of the longest prompt that was read for the request, and of the one that would have been."""
     legs = account.record.legs
     reported = [leg.input + leg.cache_read + leg.cache_write for leg in legs if leg.reported]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from headroom.ledger import strategies
+from headroom.ledger import standing, strategies
 from headroom.ledger.names import Names, storable
 from headroom.ledger.record import Account
 from headroom.ledger.retention import HOUR, Retention, draw_together, fit_bodies, trim
@@ -64,6 +64,7 @@ class Writer:
         self._since_tidied, self._tidied = 0, now  # also where it fails: it is tried again as late
         with self._source.transaction() as db:
             draw_together(db, self._retention, now)
+            standing.forget(db, now)
             more = trim(db, self._retention, now)
         if more:
             self._tidied = float("-inf")
@@ -83,6 +84,7 @@ class Writer:
         for entry in entries:
             entry.add_to(added, partial(_origin, db))
             strategies.book(db, entry.account.record, [(one.id, tokens) for one, tokens in entry.retrieved])
+            standing.book(db, entry.account)
         if lost:
             place = int(self._clock() // HOUR), self._names.of(Named.PROJECT, "")
             added.add(COUNTS, (*place, Counted.LOST, Lost.NOT_BOOKED), (lost, 0))

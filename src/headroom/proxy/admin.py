@@ -90,10 +90,20 @@ class Admin:
         return page(request.path)
 
     async def _figure(self, path: str, request: web.Request) -> web.StreamResponse:
-        return _json(await self._figures.tell(path, request.query))
+        return await self._unless_known(request, partial(self._figures.tell, path, request.query))
+
+    async def _unless_known(
+        self, request: web.Request, tell: Callable[[], Awaitable[dict[str, Any]]]
+    ) -> web.StreamResponse:
+        """What there is to tell, unless the caller has it: who asks every few seconds costs next to nothing."""
+        tag = f'W/"{await self._figures.edition()}"'
+        headers = {"ETag": tag, "Cache-Control": "no-store"}
+        if request.headers.get("If-None-Match") == tag:
+            return web.Response(status=304, headers=headers)
+        return _json(await tell(), headers=headers)
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
-        body = await asyncio.to_thread(exposition, self._reading)
+        body = await asyncio.to_thread(exposition, self._reading, self._switch.paused)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def _pause(self, wanted: bool, request: web.Request) -> web.StreamResponse:
@@ -109,6 +119,9 @@ class Admin:
         return _json({"status": "ready", "version": headroom.__version__})
 
     async def _stats(self, request: web.Request) -> web.StreamResponse:
+        return await self._unless_known(request, partial(self._summary, request))
+
+    async def _summary(self, request: web.Request) -> dict[str, Any]:
         most = self._settings.daily_budget_tokens
         budget = {"budget": await self._budgets.report(most)} if most else {}
         own = {
@@ -116,7 +129,7 @@ class Admin:
             "uptime_s": round(time.monotonic() - self._began, 1),
             "paused": self._switch.paused,
         }
-        return _json({**own, **await self._figures.tell("", request.query), **budget})
+        return {**own, **await self._figures.tell("", request.query), **budget}
 
     async def _compress(self, request: web.Request) -> web.StreamResponse:
         """What LLM gateways ask for: messages in, messages out, both in the same shape."""
@@ -124,7 +137,8 @@ class Admin:
         messages = body.get("messages", body.get("input"))
         if not isinstance(messages, list):
             raise InputError("`messages` must be a list")
-        if request.headers.get("x-headroom-bypass", "").lower() == "true" or not self._settings.shortens:
+        bypassed = request.headers.get("x-headroom-bypass", "").lower() == "true"
+        if bypassed or self._settings.dry_run or not self._settings.shortens:
             return _json(_compressed(CompressResult(messages)))
         store = self._store_of(self._project(request))
         result = await self._aligning.run(partial(compress, messages, store=store, **self._wanted(body)))
@@ -204,6 +218,6 @@ def _compressed(result: CompressResult) -> dict[str, Any]:
     }
 
 
-def _json(value: Any, status: int = 200) -> web.Response:
+def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     body = json.dumps(value, ensure_ascii=True).encode()
-    return web.Response(status=status, body=body, content_type="application/json")
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)

@@ -75,7 +75,7 @@ class Aligner(Protocol):
 
 
 class Trial(NamedTuple):
-    """What a dry run works with, so that it leaves no trace."""
+    """What a dry run works with, so that nothing else notices it."""
 
     aligner: Aligner
     store: Store
@@ -211,6 +211,11 @@ class Aligning:
         return await self.run(self._as_it_came, work)
 
     @property
+    def looking(self) -> Aligner:
+        """The aligner that looks at requests now: in a dry run the trial's."""
+        return self.trial.aligner if self.trial is not None else self.aligner
+
+    @property
     def _stuck(self) -> int:
         return sum(lane.stuck for lane in self._lanes.values())
 
@@ -225,7 +230,7 @@ class Aligning:
 
     def _let_pass(self, work: Work) -> None:
         try:
-            self.aligner.let_pass(decoded(work.body, work.encoding, self.limit), work.dialect)
+            self.looking.let_pass(decoded(work.body, work.encoding, self.limit), work.dialect)
         except Exception as error:  # what can't be read is not changed later either
             _log.info("a request that went as it came is not remembered: %r", error)
 
@@ -265,10 +270,10 @@ class Aligning:
 
     def _one(self, work: Work, plain: bytes, deadline: Deadline) -> Done:
         """A body that holds one conversation, which Gemini wraps for counting."""
+        if self.trial is not None:
+            return self._tried(work, plain, self.trial, deadline)
         span = _wrapped(plain) if work.kind is Kind.ASIDE and work.dialect.name == "gemini" else None
         inner = plain if span is None else plain[span.start : span.end]
-        if self.trial is not None:
-            return self._tried(work, inner, self.trial, deadline)
         record = work.kind is Kind.TURN
         steady = self.prompt.steadied(inner, work.dialect, record=record) if self.prompt else Steady(inner)
         aligned = self.aligner.align(
@@ -276,15 +281,18 @@ class Aligning:
             work.dialect,
             work.options,
             work.store,
-            offer=work.offer and not _wants_several(inner, work.dialect),
+            offer=_may_be_offered(work, inner),
             record=record,
             expired=deadline.expired,
             hold_out=partial(is_held_out, share=self.holdout),
         )
-        sent = steady.with_notes(aligned.body, work.dialect)
-        sent = self.order.restored(sent, work.dialect) if self.order else sent
+        facts = facts_of(aligned, steady.body, work.dialect.name)
+        if aligned.held_out:
+            sent, facts = inner, replace(facts, came=inner, edits=())
+        else:
+            sent = steady.with_notes(aligned.body, work.dialect)
+            sent = self.order.restored(sent, work.dialect) if self.order else sent
         breaks = self._breakers.found(sent, work.dialect) if work.kind is Kind.TURN else ()
-        facts = facts_of(aligned, steady.body, work.dialect.name, self.holdout)
         reasons = already_sent(aligned.outcomes)
         found = Done(work.body, plain, False, aligned.channel, aligned.key, facts, reasons, breaks, steady.key)
         if sent is inner:
@@ -292,16 +300,18 @@ class Aligning:
         body = sent if span is None else splice(plain, [Edit(span, sent)])
         return replace(found, body=body, plain=body, changed=True)
 
-    def _tried(self, work: Work, inner: bytes, trial: Trial, deadline: Deadline) -> Done:
+    def _tried(self, work: Work, plain: bytes, trial: Trial, deadline: Deadline) -> Done:
         """A request as it came, with what would have become of it."""
         if work.kind is not Kind.TURN:
-            return Done(work.body, work.body)
+            return Done(work.body, plain)
+        offer = _may_be_offered(work, plain)
         aligned = trial.aligner.align(
-            inner, work.dialect, work.options, trial.store, offer=work.offer, expired=deadline.expired
+            plain, work.dialect, work.options, trial.store, offer=offer, expired=deadline.expired
         )
-        facts = replace(facts_of(aligned, inner, work.dialect.name, 0.0), group=Group.DRY_RUN)
-        breaks = self._breakers.found(inner, work.dialect)
-        return Done(work.body, inner, facts=facts, reasons=already_sent(aligned.outcomes), breaks=breaks)
+        facts = replace(facts_of(aligned, plain, work.dialect.name), group=Group.DRY_RUN)
+        breaks = self._breakers.found(plain, work.dialect)
+        reasons = already_sent(aligned.outcomes)
+        return Done(work.body, plain, key=aligned.key, facts=facts, reasons=reasons, breaks=breaks)
 
     def _batch(self, work: Work, plain: bytes, deadline: Deadline) -> Done:
         """A body of many requests; nobody is there to answer calls for what was left out of them."""
@@ -323,6 +333,10 @@ class Aligning:
             return Done(work.body, plain, facts=facts)
         body = splice(plain, edits)
         return Done(body, body, True, facts=facts)
+
+
+def _may_be_offered(work: Work, body: bytes) -> bool:
+    return work.offer and not _wants_several(body, work.dialect)
 
 
 def _wants_several(body: bytes, dialect: Dialect) -> bool:

@@ -6,12 +6,11 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 from headroom.ccr.clients_tool import asked
 from headroom.interfaces import HeldCall
-from headroom.ledger.holdout import is_held_out
 from headroom.ledger.record import Group, Record, Retrieved, Text
 from headroom.model import Reason, Role
 from headroom.pipeline import Outcome
@@ -47,6 +46,8 @@ class Aligned(Protocol):
     @property
     def plain(self) -> bool: ...
     @property
+    def held_out(self) -> bool: ...
+    @property
     def adopted(self) -> bool: ...
 
     def pin_of(self, outcome: Outcome) -> bytes: ...
@@ -71,11 +72,11 @@ NOTHING_KNOWN = Facts()
 _OF_BODIES = tuple(field.name for field in fields(Facts))
 
 
-def facts_of(aligned: Aligned, came: bytes, dialect: str, holdout: float) -> Facts:
-    """The facts of a turn whose body `came`; `holdout` is the share of conversations that are left as they come."""
+def facts_of(aligned: Aligned, came: bytes, dialect: str) -> Facts:
+    """The facts of a turn whose body `came`."""
     return Facts(
         aligned.conversation,
-        _group(aligned, holdout),
+        _group(aligned),
         aligned.model,
         came,
         aligned.edits,
@@ -86,6 +87,11 @@ def facts_of(aligned: Aligned, came: bytes, dialect: str, holdout: float) -> Fac
     )
 
 
+def as_it_came(facts: Facts) -> Facts:
+    """The facts of the same turn where nothing was changed in the end."""
+    return replace(facts, edits=(), texts=(), retrieved=())
+
+
 def texts_of(outcomes: Iterable[tuple[Outcome, bytes]]) -> tuple[Text, ...]:
     """Those that were looked at, with what they are pinned under; to report the others would mean to count them."""
     return tuple(
@@ -93,10 +99,9 @@ def texts_of(outcomes: Iterable[tuple[Outcome, bytes]]) -> tuple[Text, ...]:
     )
 
 
-def _group(aligned: Aligned, holdout: float) -> Group:
+def _group(aligned: Aligned) -> Group:
     if aligned.plain:
-        held_out = bool(aligned.conversation) and is_held_out(aligned.conversation, holdout)
-        return Group.HOLDOUT if held_out else Group.UNTOUCHED
+        return Group.HOLDOUT if aligned.held_out else Group.UNTOUCHED
     return Group.ADOPTED if aligned.adopted else Group.TREATED
 
 

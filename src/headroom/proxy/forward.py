@@ -17,7 +17,7 @@ from headroom.model import Level
 from headroom.proxy.aligning import Done, Work
 from headroom.proxy.answering import Books, Reply, answered, asking
 from headroom.proxy.bodies import TooLarge, read_body
-from headroom.proxy.booking import Facts, client_of, held_json, record_of
+from headroom.proxy.booking import Facts, as_it_came, client_of, held_json, record_of
 from headroom.proxy.endpoints import Kind, Route
 from headroom.proxy.engine import Shared
 from headroom.proxy.errors import error_reply
@@ -60,6 +60,11 @@ class Control:
     def untouched(self) -> bool:
         """Whether nothing is to be changed."""
         return self.bypass or (self.level is None and not any(level for _, level in self.tools))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Codes for the books: what was ignored, or that nothing is looked at."""
+        return self.ignored or (("bypassed",) if self.bypass else ())
 
 
 def control_of(headers: Mapping[str, str], route: Route, settings: Settings) -> Control:
@@ -118,9 +123,9 @@ class _Journey:
         self._request, self._route, self._control = request, route, control
         self._seen = Seen()
         self._timing = _Timing(time.perf_counter())
-        self._reasons = list(control.ignored)
+        self._reasons = list(control.reasons)
         self._done = Done(b"", b"")
-        self._bytes_in = 0
+        self._bytes_in = self._bytes_passed = 0
         self._status = _CLIENT_GONE
 
     async def run(self, untouched: bool) -> web.StreamResponse:
@@ -136,11 +141,9 @@ class _Journey:
     async def _untouched(self) -> web.StreamResponse:
         """Nothing is looked at: both ways as it comes."""
         request = self._request
-        if self._control.bypass and not self._control.ignored:
-            self._reasons.append("bypassed")
         headers = to_upstream(request.raw_headers, None)
-        passed = bytearray()
-        body = _copied(request.content.iter_any(), passed) if request.body_exists else None
+        copy = bytearray() if self._is_remembered() else None
+        body = self._passing(copy) if request.body_exists else None
         self._timing.ready = self._timing.arrived
         try:
             reply = await self._shared.connections.send(
@@ -148,9 +151,17 @@ class _Journey:
             )
         except Unreachable as error:
             return self._unreachable(error)
-        if reply.status < 300 and self._is_remembered() and len(passed) <= self._shared.settings.max_body:
-            self._shared.aligning.let_pass(self._work(bytes(passed)))
+        if reply.status < 300 and copy is not None and len(copy) <= self._shared.settings.max_body:
+            self._shared.aligning.let_pass(self._work(bytes(copy)))
         return await self._relayed(reply)
+
+    async def _passing(self, copy: bytearray | None) -> AsyncIterator[bytes]:
+        """The body as it comes, counted on the way."""
+        async for chunk in self._request.content.iter_any():
+            self._bytes_passed += len(chunk)
+            if copy is not None:
+                copy += chunk
+            yield chunk
 
     def _is_remembered(self) -> bool:
         """Whether others of its conversation may be worked on: they must leave alone what the provider now has."""
@@ -193,7 +204,7 @@ class _Journey:
     def _work(self, body: bytes) -> Work:
         endpoint, control, engine = self._route.endpoint, self._control, self._engine
         unanswerable = ":streamGenerateContent" in self._route.url and "alt=sse" not in self._route.url
-        offer = self._shared.settings.retrieve and endpoint.dialect in engine.replies and not unanswerable
+        offer = self._shared.offers and endpoint.dialect in engine.replies and not unanswerable
         return Work(
             body,
             self._request.headers.get("Content-Encoding", ""),
@@ -226,7 +237,7 @@ class _Journey:
             _log.warning("%s", error)
             return reply
         reply.close()
-        facts = replace(changed.facts, edits=(), texts=())
+        facts = as_it_came(changed.facts)
         self._done = replace(changed, body=came.body, changed=came.changed, channel="", facts=facts)
         if again.status < 300 and self._route.endpoint.kind is Kind.TURN:
             await self._shared.aligning.leave_alone(changed)
@@ -300,8 +311,7 @@ class _Journey:
         return Retrieval(format, store, asking(partial(self._send, plain=True)), keep, remember)
 
     def _is_watched(self, reply: aiohttp.ClientResponse) -> bool:
-        wanted = not self._control.bypass or self._shared.settings.daily_budget_tokens
-        return reply.status < 300 and self._route.endpoint.kind is Kind.TURN and bool(wanted)
+        return reply.status < 300 and self._route.endpoint.kind is Kind.TURN
 
     def _headers(self, reply: aiohttp.ClientResponse, resized: bool) -> Headers:
         headers = to_client(reply.raw_headers, resized=resized)
@@ -325,10 +335,11 @@ class _Journey:
         done, timing, seen = self._done, self._timing, self._seen
         facts = Facts() if self._route.endpoint.kind is Kind.ASIDE else done.facts  # its turn counts them
         more = {
-            "bytes_in": self._bytes_in,
-            "bytes_forwarded": len(done.body),
+            "bytes_in": self._bytes_in + self._bytes_passed,
+            "bytes_forwarded": len(done.body) + self._bytes_passed,
             "ms_added": timing.ms(timing.ready),
             "ms_first_byte": timing.ms(timing.answered),
+            "ms_total": timing.ms(time.perf_counter()),
             "legs": seen.legs,
             "held": held_json(seen.held),
             "retrieved": (*seen.retrieved, *facts.retrieved),
@@ -337,13 +348,6 @@ class _Journey:
         }
         client = client_of(self._request.headers)
         self._shared.book(record_of(self._route, self._control.project, client, self._status, facts, **more))
-
-
-async def _copied(chunks: AsyncIterator[bytes], copy: bytearray) -> AsyncIterator[bytes]:
-    """The chunks as they come, and what came of them."""
-    async for chunk in chunks:
-        copy += chunk
-        yield chunk
 
 
 def _may_call(reply: aiohttp.ClientResponse, route: Route) -> bool:

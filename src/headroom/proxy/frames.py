@@ -24,7 +24,7 @@ from headroom.interfaces import Dialect, ReplyFormat, Stream
 from headroom.marker import RETRIEVE_TOOL
 from headroom.model import Usage
 from headroom.proxy.aligning import Done, Work
-from headroom.proxy.booking import Facts, held_json, record_of
+from headroom.proxy.booking import as_it_came, held_json, record_of
 from headroom.proxy.endpoints import Kind, Route
 from headroom.proxy.engine import Shared
 from headroom.proxy.errors import error_body
@@ -218,10 +218,10 @@ class Frames:
     async def _aligned(self, frame: bytes) -> Done:
         engine, settings = self._shared.engine, self._shared.settings
         if self._control.untouched:
-            return Done(frame, frame, reasons=("bypassed",) if self._control.bypass else ())
+            return Done(frame, frame)
         options = self._shared.options(self._control.level, self._control.tools)
         store = engine.store_of(self._control.project)
-        work = Work(frame, "", Kind.TURN, self._dialect, options, store, settings.retrieve)
+        work = Work(frame, "", Kind.TURN, self._dialect, options, store, self._shared.offers)
         paused = engine.switch.paused
         try:
             done = await self._shared.aligning.done(work, 0.0 if paused else settings.budget_ms / 1e3)
@@ -231,7 +231,7 @@ class Frames:
             return Done(frame, frame, reasons=("failed",))
 
     def _run(self, frame: bytes, done: Done, arrived: float) -> _Running:
-        engine, aligner = self._shared.engine, self._shared.aligning.aligner
+        engine, aligner = self._shared.engine, self._shared.aligning.looking
         turn = Turn(
             self._format,
             engine.store_of(self._control.project),
@@ -240,7 +240,8 @@ class Frames:
         )
         stream = self._format.stream(RETRIEVE_TOOL if done.channel else None)
         ready = time.perf_counter()
-        return _Running(frame, done, done.body, stream, turn, arrived, ready, reasons=[*done.reasons])
+        reasons = [*self._control.reasons, *done.reasons]
+        return _Running(frame, done, done.body, stream, turn, arrived, ready, reasons=reasons)
 
     async def _taken(self, frame: bytes) -> bool:
         """Whether the frame was about a request here, and has been seen to."""
@@ -265,9 +266,8 @@ class Frames:
         """The request that an event is about. A client may steer the upstream: then it goes on from the last one."""
         if not lane.running and kind == _BEGUN and lane.last is not None:
             last = lane.last
-            lane.running.append(
-                self._run(last.frame, replace(last.done, facts=_without_texts(last.done.facts)), time.perf_counter())
-            )
+            done = replace(last.done, facts=as_it_came(last.done.facts))
+            lane.running.append(self._run(last.frame, done, time.perf_counter()))
         return lane.running[0] if lane.running else None
 
     async def _fed(self, lane: _Lane, running: _Running, event: Event) -> None:
@@ -311,7 +311,8 @@ class Frames:
             _log.warning("%s refused a changed request: sent again as it came", self._route.upstream.host)
             aligning = self._shared.aligning
             body = await aligning.run(aligning.aligner.renamed, running.frame, self._dialect)
-            done = replace(running.done, body=body, changed=False, channel="", facts=_without_texts(running.done.facts))
+            facts = as_it_came(running.done.facts)
+            done = replace(running.done, body=body, changed=False, channel="", facts=facts)
             lane.running[0] = again = self._run(running.frame, done, running.arrived)
             again.reasons.append("retried_as_it_came")
             await self._to_upstream(body)
@@ -341,6 +342,7 @@ class Frames:
             "bytes_forwarded": len(running.done.body),
             "ms_added": (running.ready - arrived) * 1e3,
             "ms_first_byte": (begun - arrived) * 1e3,
+            "ms_total": (time.perf_counter() - arrived) * 1e3,
             "legs": running.legs(),
             "held": held_json(turn.held),
             "retrieved": (*turn.retrieved, *facts.retrieved),
@@ -349,11 +351,6 @@ class Frames:
         }
         project, status = self._control.project, running.status
         self._shared.book(record_of(self._route, project, self._client, status, facts, **more))
-
-
-def _without_texts(facts: Facts) -> Facts:
-    """The facts where nothing was changed, or nothing more than before."""
-    return replace(facts, edits=(), texts=(), retrieved=())
 
 
 def _read(frame: bytes) -> _Head | None:

@@ -141,6 +141,12 @@ class Settings:
         "--daily-budget-tokens",
         "HEADROOM_DAILY_BUDGET_TOKENS",
     )
+    otel: bool = _option(
+        False,
+        "export metrics and spans over OTLP/HTTP, to where the standard OTEL_ variables say; needs the extra `otel`",
+        "--otel/--no-otel",
+        "HEADROOM_OTEL",
+    )
     project: str = _option("default", "whose originals these are", "--project", "HEADROOM_PROJECT")
     connect_timeout: float = _option(
         10.0, "seconds to wait for a connection to an upstream", "--connect-timeout", "HEADROOM_CONNECT_TIMEOUT"

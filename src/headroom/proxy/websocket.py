@@ -41,10 +41,9 @@ _UNSPEAKABLE = frozenset((1004, 1005, 1006, 1015))  # codes that stand for somet
 Text = Callable[[bytes], Awaitable[None]]
 
 
-def _is_read(route: Route, control: Control, shared: Shared) -> bool:
-    """Whether the frames hold requests that may be worked on, or cost what is to be counted."""
-    is_turn = route.endpoint.kind is Kind.TURN and route.endpoint.dialect == "openai_responses"
-    return is_turn and (not control.untouched or shared.settings.daily_budget_tokens > 0)
+def _is_read(route: Route) -> bool:
+    """Whether the frames hold requests, which may be worked on and cost what is to be counted."""
+    return route.endpoint.kind is Kind.TURN and route.endpoint.dialect == "openai_responses"
 
 
 class End(NamedTuple):
@@ -103,7 +102,7 @@ async def bridge(request: web.Request, route: Route, shared: Shared, leaving: as
         status = answer.status
         return await _refused(request, answer)
     finally:
-        if status != _SWITCHED or not _is_read(route, control, shared):
+        if status != _SWITCHED or not _is_read(route):
             _book(request, route, shared, control, status, time.perf_counter() - started)
 
 
@@ -159,7 +158,7 @@ class _Bridge:
     ) -> None:
         self._request, self._leaving = request, leaving
         self._args = shared, route, control, client_of(request.headers)
-        self._is_read = _is_read(route, control, shared)
+        self._is_read = _is_read(route)
         self._frames: Frames | None = None
 
     async def run(self, upstream: aiohttp.ClientWebSocketResponse[Any], answer: _Answer) -> web.StreamResponse:
@@ -264,5 +263,5 @@ async def _refused(request: web.Request, answer: _Answer) -> web.StreamResponse:
 
 
 def _book(request: web.Request, route: Route, shared: Shared, control: Control, status: int, seconds: float) -> None:
-    reasons, client = ("websocket", *control.ignored), client_of(request.headers)
+    reasons, client = ("websocket", *control.reasons), client_of(request.headers)
     shared.book(record_of(route, control.project, client, status, ms_first_byte=seconds * 1e3, reasons=reasons))

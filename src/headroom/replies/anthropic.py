@@ -225,6 +225,7 @@ def _own_parts(
     if (
         content is None
         or body[content.start : content.start + 1] != b"["
+        or "role" not in found
         or decoded(body, found["role"]) != "assistant"
     ):
         return None
