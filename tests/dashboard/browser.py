@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import aiohttp
 import pytest
 
 from headroom.ledger.book import Book
@@ -32,12 +33,19 @@ def skip_without_browser() -> None:
         pytest.skip(NEEDED, allow_module_level=True)
 
 
+class Served(Protocol):
+    """A proxy that runs, here or in another process."""
+
+    url: str
+    client: aiohttp.ClientSession
+
+
 @dataclass
 class Visit:
     """A page in the browser, what went wrong in it, and what it asked for."""
 
     page: Any
-    proxy: World
+    proxy: Served
     errors: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
@@ -66,9 +74,9 @@ async def proxy_over(folder: Path, handler: Handler = reply_ok, **settings: Any)
 
 @asynccontextmanager
 async def visited(
-    w: World, width: int = 1200, scheme: str = "light", token: str = TOKEN, height: int = 900, scale: float = 1.0
+    w: Served, width: int = 1200, scheme: str = "light", token: str = TOKEN, height: int = 900, scale: float = 1.0
 ) -> AsyncIterator[Visit]:
-    """The page, opened; with the token it shows figures when this begins."""
+    """The page, opened: with the right token it shows figures when this begins, else it asks for it."""
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
@@ -84,7 +92,7 @@ async def visited(
             page.on("pageerror", lambda error: visit.errors.append(str(error)))
             page.on("request", lambda request: visit.asked.append(request.url))
             await page.goto(f"{w.url}/dashboard" + (f"#token={token}" if token else ""))
-            await page.wait_for_selector("#main:not([hidden])" if token == TOKEN else "#login:not([hidden])")
+            await page.wait_for_selector("#main:not([hidden]), #login:not([hidden])")
             yield visit
         finally:
             await browser.close()

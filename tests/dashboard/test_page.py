@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from headroom.ledger.record import Break, Retrieved
 from tests.dashboard.browser import Visit, proxy_over, skip_without_browser, visited
 from tests.dashboard.invented import fill, records
-from tests.proxy.world import LOG, TOKEN, World, anthropic_body, eventually
+from tests.proxy.test_command import command_running
+from tests.proxy.world import LOG, TOKEN, World, anthropic_body, eventually, reply_ok, served
 
 skip_without_browser()
 
@@ -217,6 +219,36 @@ async def test_the_inspector_shows_before_and_after(tmp_path: Path) -> None:
             assert "lines" in await visit.text("#inspected .block ul")
             assert LOG.split("\n")[200] in await visit.text("#inspected del")
             assert "Bash" in await visit.text("#inspected summary")
+
+
+async def test_a_strategy_that_is_switched_off_says_until_when(tmp_path: Path) -> None:
+    of_log = {
+        "name": "log:Bash",
+        "compressor": "log",
+        "tool": "Bash",
+        "uses": 50,
+        "saved": 900,
+        "lost": 1_200,
+        "net": -300,
+    }
+    said = {"strategies": [{**of_log, "off_until": 1_790_000_000.0, "times": 2, "words": ""}]}
+    async with proxy_over(tmp_path) as w, visited(w) as visit:
+        await visit.page.route("**/stats/strategies", lambda route: route.fulfill(json=said))
+        await visit.page.wait_for_selector("#strategies td.warn", timeout=15_000)
+        (row,) = await visit.cells("#strategies")
+        assert row == ["log", "Bash", "50", "900", "1.2K", "−300", "off until 21 Sept, 2 times so far"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals and forks")
+async def test_the_real_command_serves_it() -> None:
+    async with served(reply_ok) as port, command_running(f"--anthropic-url=http://127.0.0.1:{port}") as running:
+        token = (Path(os.environ["HEADROOM_HOME"]) / "proxy.token").read_text().strip()
+        async with visited(running, token=token) as visit:
+            assert "No requests yet" in await visit.text("#requests")
+            assert await running.post("/v1/messages", anthropic_body()) == 200
+            await visit.page.wait_for_selector("#requests tbody tr", timeout=15_000)
+            assert await visit.text("#requests-count") == "1"
+            assert visit.errors == []
 
 
 async def shortened(w: World) -> None:

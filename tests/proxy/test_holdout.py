@@ -20,11 +20,12 @@ from headroom.proxy.steady_prompt import SteadyPrompt
 from headroom.proxy.tool_order import ToolOrder
 from tests.proxy.test_command import anthropic, command_running
 from tests.proxy.test_faults import recording, session
-from tests.proxy.test_relay import retrieving
+from tests.proxy.test_relay import retrieving, streaming
 from tests.proxy.test_steady_prompt import BODIES, PATHS, clock
 from tests.proxy.test_websocket import ASKED, LISTED, SHOWN, answering, create, dial, reply_of, sockets
+from tests.proxy.test_websocket import TOOLS as RESPONSES_TOOLS
 from tests.proxy.world import LOG, World, anthropic_body, left_out, proxied, real_engine, served, world
-from tests.replies.test_openai_responses import message, text
+from tests.replies.test_openai_responses import events, message, text
 
 SEVERAL = 24
 
@@ -171,6 +172,32 @@ async def test_frames_too() -> None:
         assert upstream.frames == frames
         assert await groups(w) == ["holdout"] * 2
         assert (await w.stats())["conversations"] == 1
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_requests_that_only_name_the_reply_that_they_go_on_from(home: Path, stream: bool) -> None:
+    replies = iter([message(LISTED | {"id": "fc"}), *(message(text("ok"), id=f"resp_{n}") for n in (2, 3))])
+
+    async def upstream(request: web.Request) -> web.StreamResponse:
+        reply = next(replies)
+        return await streaming(events(reply))(request) if stream else web.json_response(reply)
+
+    bodies = [
+        json.dumps({"model": "m", "tools": RESPONSES_TOOLS, "stream": stream, **more}).encode()
+        for more in (
+            {"input": [ASKED]},
+            {"input": [SHOWN], "previous_response_id": "resp_1"},
+            {"input": [ASKED], "previous_response_id": "resp_2"},
+        )
+    ]
+    async with world(upstream, default_engine(), holdout=1) as w:
+        for body in bodies[:2]:
+            await w.post("/v1/responses", body)
+        async with proxied(w.upstream_port, default_engine()) as restarted:
+            await restarted.post("/v1/responses", bodies[2])
+            assert [got.body for got in w.got] == bodies
+            assert await groups(restarted) == ["holdout"] * 3
+            assert (await restarted.stats())["conversations"] == 1
 
 
 async def test_the_share_can_be_changed_while_it_runs(tmp_path: Path) -> None:

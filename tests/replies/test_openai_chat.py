@@ -125,7 +125,8 @@ def test_without_a_call_the_client_gets_the_same_bytes() -> None:
     turn = Turn(message(text("Done."), OWN))
     assert turn.streamed() == events(turn.replies[0])
     assert turn.kept == []
-    assert (turn.retrieval.turn.usage.input, turn.retrieval.turn.usage.cache_read, turn.retrieval.turn.usage.output) == (10, 100, 5)
+    spent = turn.retrieval.turn.usage
+    assert (spent.input, spent.cache_read, spent.output) == (10, 100, 5)
 
 
 @pytest.mark.parametrize("piece", [1, 7, scripted.WHOLE])

@@ -79,7 +79,7 @@ export function retrievalsTable(retrievals, open) {
 }
 
 export function strategiesTable(strategies) {
-  const state = (s) => (s.off_until ? `off until ${utcDay(s.off_until)}${s.times > 1 ? `, for the ${s.times}. time` : ""}` : "on");
+  const state = (s) => (s.off_until ? `off until ${utcDay(s.off_until)}${s.times > 1 ? `, ${s.times} times so far` : ""}` : "on");
   const columns = [
     ["compressor", (s) => s.compressor],
     ["tool", (s) => s.tool || "–", "name"],

@@ -271,6 +271,7 @@ class _Journey:
             await client.prepare(self._request)
             self._timing.answered = time.perf_counter()
             await relay(chunks, client, watcher)
+            await self._remember()
             await client.write_eof()
         except ConnectionError:
             raise
@@ -283,6 +284,17 @@ class _Journey:
             _log.exception("a reply could not be relayed to its end")
             break_off(self._request)
         return client
+
+    async def _remember(self) -> None:
+        """Keeps which conversation a reply belongs to that requests may go on from by its id."""
+        leg, key = self._seen.last, self._done.key
+        if leg is None or not leg.id or not leg.complete or not key:
+            return
+        keep, dialect = self._shared.aligning.looking.keep_reply, self._engine.dialects[self._route.endpoint.dialect]
+        try:
+            await asyncio.to_thread(keep, key, dialect, leg.id, leg.id, leg.shown)
+        except Exception as error:
+            _log.warning("what goes on from a reply will count as met midway: %s", error)
 
     async def _answered(
         self, retrieval: Retrieval, books: Watcher, reply: aiohttp.ClientResponse

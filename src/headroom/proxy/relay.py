@@ -15,7 +15,7 @@ import zstandard
 from aiohttp import web
 from multidict import CIMultiDict
 
-from headroom.interfaces import HeldCall, ReplyFormat
+from headroom.interfaces import HeldCall, Leg, ReplyFormat
 from headroom.ledger.record import Retrieved
 from headroom.model import Usage
 from headroom.proxy.headers import Headers
@@ -51,6 +51,7 @@ class Seen:
     legs: tuple[Usage, ...] = (Usage(),)
     retrieved: tuple[Retrieved, ...] = ()
     held: tuple[HeldCall, ...] = ()
+    last: Leg | None = None  # where nothing was to be retrieved
 
 
 class Watcher(Protocol):
@@ -97,7 +98,8 @@ class Observer:
         if self._reader is None:
             return
         try:
-            self._seen.legs = (self._reader.end(),)
+            self._seen.last, usage = self._reader.end()
+            self._seen.legs = (usage,)
         except Exception as error:
             self._give_up(error)
 
@@ -121,11 +123,11 @@ class _Events:
         for event in self._events.feed(plain):
             self._stream.feed(event)
 
-    def end(self) -> Usage:
+    def end(self) -> tuple[Leg, Usage]:
         if rest := self._events.rest():
             self._stream.feed(parsed(rest))
-        self._stream.end_leg()
-        return self._stream.usage
+        leg = self._stream.end_leg()
+        return leg, self._stream.usage
 
 
 class _Whole:
@@ -139,8 +141,8 @@ class _Whole:
         if len(self._body) > _MOST_WATCHED:
             raise OverflowError("too large to be watched")
 
-    def end(self) -> Usage:
-        return self._format.whole(bytes(self._body), None)[1]
+    def end(self) -> tuple[Leg, Usage]:
+        return self._format.whole(bytes(self._body), None)
 
 
 def _reader(reply: aiohttp.ClientResponse, format: ReplyFormat) -> _Events | _Whole | None:
