@@ -193,6 +193,7 @@ async def test_requests_that_only_name_the_reply_that_they_go_on_from(home: Path
     async with world(upstream, default_engine(), holdout=1) as w:
         for body in bodies[:2]:
             await w.post("/v1/responses", body)
+        assert (await w.stats())["requests"] == 2
         async with proxied(w.upstream_port, default_engine()) as restarted:
             await restarted.post("/v1/responses", bodies[2])
             assert [got.body for got in w.got] == bodies

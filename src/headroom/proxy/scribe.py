@@ -22,6 +22,7 @@ import weakref
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, replace
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,6 +41,7 @@ _MOST_WAITING, _MOST_BYTES = 10_000, 64_000_000  # records, and bytes of their b
 _FLUSH = b""  # instead of a record: say when all is written
 _END_SECONDS, _AGAIN_SECONDS = 10.0, 1.0
 _NICENESS = 10
+_LATE_SECONDS = 0.2  # how long what one worker has booked may take to get here, while another one goes on
 
 
 class _Line:
@@ -216,7 +218,7 @@ def main() -> None:
     told: dict[str, Any] = json.loads(sys.argv[1])
     accounts = Accounts(memory=Standing(on_disk(told["path"], PATIENCE)))
     retention, exporting = Retention(**told["retention"]), listener(told["is_told"])
-    book = Book(told["path"], _AfterRequests(accounts), retention, told=exporting)
+    book = _InOrder(Book(told["path"], _AfterRequests(accounts), retention, told=exporting), len(told["doors"]) > 1)
     doors = [socket.socket(fileno=door) for door in told["doors"]]
     lines: list[tuple[IO[bytes], IO[bytes]]] = [(door.makefile("rb"), door.makefile("wb")) for door in doors]
     lines = lines or [(sys.stdin.buffer, sys.stdout.buffer)]
@@ -228,6 +230,50 @@ def main() -> None:
     for taker in takers:
         taker.join()
     book.close()
+
+
+class _InOrder:
+    """A book for several lines: what comes late over one of them still goes before what followed it elsewhere."""
+
+    def __init__(self, book: Book, has_several: bool) -> None:
+        self._book = book
+        self._delay = _LATE_SECONDS if has_several else 0.0
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[float, int, Record]] = []
+        self._number = 0
+        self._hurry = 0
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def add(self, record: Record, size: int) -> None:
+        self._book.wait_for_room(size)
+        with self._changed:
+            self._number += 1
+            heappush(self._waiting, (record.at, self._number, record))
+            self._changed.notify_all()
+
+    def flush(self) -> bool:
+        """Writes all that has come."""
+        with self._changed:
+            self._hurry += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._waiting)
+            self._hurry -= 1
+        return self._book.flush()
+
+    def close(self) -> None:
+        self.flush()
+        self._book.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                wait = self._waiting[0][0] + self._delay - time.time()
+                if wait > 0 and not self._hurry:
+                    self._changed.wait(min(wait, self._delay))
+                    continue
+                self._book.add(heappop(self._waiting)[2])
+                self._changed.notify_all()
 
 
 class _AfterRequests:
@@ -244,7 +290,7 @@ class _AfterRequests:
         return self._accounts(record)
 
 
-def _take_in(book: Book, said: IO[bytes], answers: IO[bytes]) -> None:
+def _take_in(book: _InOrder, said: IO[bytes], answers: IO[bytes]) -> None:
     """Takes in what comes over a line until it ends."""
     while len(head := said.read(_LENGTH.size)) == _LENGTH.size:
         (length,) = _LENGTH.unpack(head)
@@ -257,8 +303,7 @@ def _take_in(book: Book, said: IO[bytes], answers: IO[bytes]) -> None:
                 answers.write(b"1" if done else b"0")
                 answers.flush()
         else:
-            book.wait_for_room(length)
-            book.add(pickle.loads(message))  # it comes from the process that has started this one, and nobody else
+            book.add(pickle.loads(message), length)  # from the process that has started this one, and nobody else
 
 
 _all: weakref.WeakSet[Scribe] = weakref.WeakSet()
