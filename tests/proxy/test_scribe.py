@@ -16,6 +16,7 @@ import pytest
 from headroom.ledger.default import counting
 from headroom.ledger.prices import cost
 from headroom.ledger.reading import Reading
+from headroom.ledger.record import Retrieved
 from headroom.proxy.scribe import Scribe
 from tests.ledger.records import record
 
@@ -43,6 +44,13 @@ def test_what_was_flushed_is_in_the_file(scribe: Scribe) -> None:
         scribe.add(record())
     assert scribe.flush(20)
     assert _booked(scribe) == 200
+    scribe.close()
+
+
+def test_texts_that_no_encoding_has_are_booked_too(scribe: Scribe) -> None:
+    scribe.add(record(retrieved=(Retrieved("k3v9x2mq", "query=\ud800", "\udfff"),)))
+    assert scribe.flush(20)
+    assert _booked(scribe) == 1
     scribe.close()
 
 

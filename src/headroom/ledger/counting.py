@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from hashlib import blake2b
 from typing import NamedTuple
 
 from headroom.ledger.pieces import Pieces, of_part
@@ -50,7 +49,7 @@ class Counter:
         counter = exact_counter() if exact else None
         self.counting = ENCODING if counter else ESTIMATE
         self._count: Callable[[str], int] = counter or count_tokens
-        self._known: Recent[bytes, Size] = Recent(_MOST_KNOWN)
+        self._known: Recent[tuple[int, ...], Size] = Recent(_MOST_KNOWN)
 
     def text(self, text: str) -> int:
         """Tokens of a text."""
@@ -71,7 +70,7 @@ class Counter:
 
         `definition` says that they are none of messages but of what tools are.
         """
-        key = bytes([definition]) + _digest(before) + _digest(after)
+        key = definition, len(before), hash(before), len(after), hash(after)
         known = self._known.get(key)
         if known is None:
             known = self.size(of_part(before, definition)).minus(self.size(of_part(after, definition)))
@@ -88,7 +87,3 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[start:end]
         start = end
     yield text[start:]
-
-
-def _digest(data: bytes) -> bytes:
-    return blake2b(data, digest_size=16).digest()

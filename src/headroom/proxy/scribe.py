@@ -26,6 +26,8 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 from headroom.ccr.database import PATIENCE
 from headroom.ledger.book import Book
 from headroom.ledger.counterfactual import Accounts
@@ -41,7 +43,29 @@ _MOST_WAITING, _MOST_BYTES = 10_000, 64_000_000  # records, and bytes of their b
 _FLUSH = b""  # instead of a record: say when all is written
 _END_SECONDS, _AGAIN_SECONDS = 10.0, 1.0
 _NICENESS = 10
-_LATE_SECONDS = 0.2  # how long what one worker has booked may take to get here, while another one goes on
+# How long what one worker has booked may take to get here, while another one goes on; what comes meanwhile is written
+# in one go.
+_LATE_SECONDS = 0.2
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Record).decode
+_PLAIN, _PICKLED = b"m", b"p"
+
+
+def _packed(record: Record) -> bytes:
+    try:
+        return _PLAIN + _encode(record)
+    except UnicodeEncodeError:  # a lone surrogate in a text
+        return _PICKLED + pickle.dumps(record)
+
+
+def _unpacked(message: bytes) -> Record:
+    """It comes from the process that has started this one, and from nobody else."""
+    if message[:1] == _PLAIN:
+        return _decode(memoryview(message)[1:])
+    record: Record = pickle.loads(message[1:])
+    return record
 
 
 class _Line:
@@ -173,7 +197,7 @@ class Scribe:
 
     def _hand_over(self, one: Record | threading.Event) -> None:
         """To the process, or to another one where it has ended."""
-        message = _FLUSH if isinstance(one, threading.Event) else pickle.dumps(one, pickle.HIGHEST_PROTOCOL)
+        message = _FLUSH if isinstance(one, threading.Event) else _packed(one)
         for _ in range(2):
             try:
                 self._line = line = self._line or self._dialled()
@@ -218,7 +242,7 @@ def main() -> None:
     told: dict[str, Any] = json.loads(sys.argv[1])
     accounts = Accounts(memory=Standing(on_disk(told["path"], PATIENCE)))
     retention, exporting = Retention(**told["retention"]), listener(told["is_told"])
-    book = _InOrder(Book(told["path"], _AfterRequests(accounts), retention, told=exporting), len(told["doors"]) > 1)
+    book = _InOrder(Book(told["path"], _AfterRequests(accounts), retention, told=exporting))
     doors = [socket.socket(fileno=door) for door in told["doors"]]
     lines: list[tuple[IO[bytes], IO[bytes]]] = [(door.makefile("rb"), door.makefile("wb")) for door in doors]
     lines = lines or [(sys.stdin.buffer, sys.stdout.buffer)]
@@ -235,9 +259,8 @@ def main() -> None:
 class _InOrder:
     """A book for several lines: what comes late over one of them still goes before what followed it elsewhere."""
 
-    def __init__(self, book: Book, has_several: bool) -> None:
+    def __init__(self, book: Book) -> None:
         self._book = book
-        self._delay = _LATE_SECONDS if has_several else 0.0
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Record]] = []
         self._number = 0
@@ -268,9 +291,9 @@ class _InOrder:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
-                wait = self._waiting[0][0] + self._delay - time.time()
+                wait = self._waiting[0][0] + _LATE_SECONDS - time.time()
                 if wait > 0 and not self._hurry:
-                    self._changed.wait(min(wait, self._delay))
+                    self._changed.wait(min(wait, _LATE_SECONDS))
                     continue
                 self._book.add(heappop(self._waiting)[2])
                 self._changed.notify_all()
@@ -303,7 +326,7 @@ def _take_in(book: _InOrder, said: IO[bytes], answers: IO[bytes]) -> None:
                 answers.write(b"1" if done else b"0")
                 answers.flush()
         else:
-            book.add(pickle.loads(message), length)  # from the process that has started this one, and nobody else
+            book.add(_unpacked(message), length)
 
 
 _all: weakref.WeakSet[Scribe] = weakref.WeakSet()
