@@ -11,7 +11,7 @@ def _signed(text: str) -> str:
     return text.replace("-", "−")
 
 
-def _rounded(number: float, digits: int) -> Decimal:
+def _rounded(number: float | Decimal, digits: int) -> Decimal:
     return Decimal(number).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
@@ -59,4 +59,4 @@ def usd(number: float | None) -> str:
         return _NOTHING
     size = abs(number)
     digits = 0 if size >= 1_000 else 2 if size >= 0.1 or not size else 4 if size >= 0.001 else 6
-    return f"{'−' if number < 0 else ''}${_rounded(size, digits):,}"
+    return f"{'−' if number < 0 else ''}${_rounded(Decimal(str(size)), digits):,}"
