@@ -136,3 +136,13 @@ def test_shares_are_right_to_within_a_bucket(measure: Measure) -> None:
         assert abs(bucket(measure, told) - bucket(measure, exact)) <= 1
     assert histogram(measure, {}).at(0.5) is None
     assert histogram(measure, {len(bounds): (3, 0)}).at(0.5) == bounds[-1]
+
+
+@pytest.mark.parametrize(("size", "is_warned_of"), [(900, False), (400_000, True)])
+def test_usage_that_nobody_can_believe_is_warned_of(tmp_path: Path, size: int, is_warned_of: bool) -> None:
+    book = book_in(tmp_path)
+    for _ in range(20):
+        book.add(record(bytes_forwarded=size, legs=(Usage(10, 0, 0, 300, "claude-opus-4-5", True),)))
+    book.close()
+    found = [text for text in reading(tmp_path).summary()["warnings"] if "one token for" in text]
+    assert bool(found) is is_warned_of
