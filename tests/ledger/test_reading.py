@@ -14,6 +14,7 @@ from headroom.ledger.reading import BUCKETS, DIMENSIONS, Reading
 from headroom.ledger.record import Retrieved, Text
 from headroom.ledger.schema import Measure
 from headroom.ledger.source import InMemory
+from headroom.model import Usage
 from tests.ledger.records import DAY, HOUR, NOW, account, book_in, cost, now, reading, record, report
 
 
