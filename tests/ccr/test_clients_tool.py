@@ -127,7 +127,7 @@ EDITOR = "str_replace_based_edit_tool"
         ("shell", {"command": ["bash", "-lc", f"headroom retrieve {ID} --lines 7"]}, {"lines": "7"}),
         ("shell", {"command": ["headroom", "retrieve", ID, "--query", "it's here"]}, {"query": "it's here"}),
         ("local_shell_call", {"command": ["headroom", "retrieve", ID]}, {}),
-        ("Read", {"file_path": f"/work/headroom retrieve id={ID} --lines=1-5"}, {"lines": "1-5"}),
+        ("Read", {"file_path": f"/home/dev/headroom retrieve id={ID} --lines=1-5"}, {"lines": "1-5"}),
         (EDITOR, {"command": "view", "path": f"headroom retrieve id={ID}"}, {}),
         ("Bash", {"command": f"headroom retrieve {ID} | head"}, None),
         ("Bash", {"command": f"headroom retrieve {ID}|head"}, None),

@@ -117,6 +117,26 @@ def test_each_worker_has_one_of_its_own(scribe: Scribe) -> None:
     scribe.close()
 
 
+def test_what_can_not_be_handed_over_holds_nobody_up(scribe: Scribe) -> None:
+    scribe.add(record(status=1 << 70))  # no number that the line has a form for
+    scribe.add(record())
+    assert scribe.flush(20)
+    assert _booked(scribe) == 1
+    assert scribe._lost == 1
+    scribe.close()
+
+
+def test_a_question_to_a_process_that_can_not_be_started_is_answered(
+    scribe: Scribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    scribe.add(record())
+    began = time.monotonic()
+    assert not scribe.flush(60)
+    assert time.monotonic() - began < 30
+    scribe.close()
+
+
 def test_more_than_there_is_room_for_is_left_out(scribe: Scribe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headroom.proxy.scribe._MOST_WAITING", 0)
     scribe.add(record())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from headroom.cache_aligner import Aligned
 from headroom.errors import HeadroomError
 from headroom.interfaces import Dialect, Store
 from headroom.ledger.holdout import is_held_out
@@ -19,7 +20,7 @@ from headroom.ledger.record import Break, Group
 from headroom.options import Options
 from headroom.pipeline import Outcome
 from headroom.proxy.bodies import TooLarge, Undecodable, decoded
-from headroom.proxy.booking import NOTHING_KNOWN, Aligned, Facts, already_sent, facts_of, texts_of
+from headroom.proxy.booking import NOTHING_KNOWN, Facts, already_sent, facts_of, texts_of
 from headroom.proxy.breakers import Breakers
 from headroom.proxy.endpoints import Kind
 from headroom.proxy.lanes import Lane, within

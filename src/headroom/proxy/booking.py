@@ -7,8 +7,9 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from typing import Any
 
+from headroom.cache_aligner import Aligned
 from headroom.ccr.clients_tool import asked
 from headroom.interfaces import HeldCall
 from headroom.ledger.record import Group, Record, Retrieved, Text
@@ -20,37 +21,6 @@ from headroom.wire.splice import Edit
 _VERSION = re.compile(r"[/ ]v?\d|\s*[(;]")
 _LONGEST_CLIENT = 60
 _MARKS_ITS_CACHE = b'"cache_control"'  # what Anthropic wants to be told; the others cache by themselves
-
-
-class Aligned(Protocol):
-    """What an aligner says of a request; `cache_aligner.Aligned` is one."""
-
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def changed(self) -> bool: ...
-    @property
-    def outcomes(self) -> tuple[Outcome, ...]: ...
-    @property
-    def channel(self) -> str: ...
-    @property
-    def key(self) -> bytes: ...
-    @property
-    def conversation(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def edits(self) -> tuple[Edit, ...]: ...
-    @property
-    def boundary(self) -> int: ...
-    @property
-    def plain(self) -> bool: ...
-    @property
-    def held_out(self) -> bool: ...
-    @property
-    def adopted(self) -> bool: ...
-
-    def pin_of(self, outcome: Outcome) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import time
 import weakref
 from collections import deque
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import IO, Any
@@ -40,6 +40,7 @@ from headroom.proxy.telemetry import listener
 _log = logging.getLogger("headroom.ledger")
 _LENGTH = struct.Struct("<I")
 _MOST_WAITING, _MOST_BYTES = 10_000, 64_000_000  # records, and bytes of their bodies, that wait to be handed over
+_YES, _NO = b"1", b"0"
 _FLUSH = b""  # instead of a record: say when all is written
 _END_SECONDS, _AGAIN_SECONDS = 10.0, 1.0
 _NICENESS = 10
@@ -81,8 +82,10 @@ class _Line:
         self._said.flush()
 
     def hear(self) -> bool:
-        """Whether all is written that was said."""
-        return self._answers.read(1) == b"1"
+        """Whether all is written that was said. Raises OSError where nobody is there any more."""
+        if not (answer := self._answers.read(1)):
+            raise OSError("it has ended without an answer")
+        return answer == _YES
 
     def end(self) -> None:
         """Nothing more will be said; a process that was for this line alone has time to write what it has."""
@@ -92,6 +95,14 @@ class _Line:
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_SECONDS)
+
+
+@dataclass(slots=True)
+class _Question:
+    """Whether all is written that was handed over before."""
+
+    answered: threading.Event = field(default_factory=threading.Event)
+    is_so: bool = False
 
 
 class Scribe:
@@ -110,10 +121,11 @@ class Scribe:
 
     def _begin(self) -> None:
         self._changed = threading.Condition()
-        self._waiting: deque[Record | threading.Event] = deque()
+        self._waiting: deque[Record | _Question] = deque()
         self._bytes = self._lost = 0
         self._thread: threading.Thread | None = None
         self._line: _Line | None = None
+        self._shared: subprocess.Popen[bytes] | None = None
         self._closing = False
         self._tried = float("-inf")
 
@@ -121,7 +133,7 @@ class Scribe:
         """Starts one process for all workers, which are forked afterwards: conversations go from one to the other."""
         pairs = [socket.socketpair() for _ in range(workers)]
         theirs = [pair[1] for pair in pairs]
-        self._start([one.fileno() for one in theirs], subprocess.DEVNULL)
+        self._shared = self._start([one.fileno() for one in theirs], subprocess.DEVNULL)
         for one in theirs:
             one.close()
         self._doors = [pair[0] for pair in pairs]
@@ -159,12 +171,12 @@ class Scribe:
 
     def flush(self, timeout: float = PATIENCE) -> bool:
         """Waits until all that was added before is in the file; says whether it is."""
-        written = threading.Event()
+        question = _Question()
         with self._changed:
             if self._line is None and self._thread is None:
                 return True  # nobody was ever asked to write anything
-            self._put(written)
-        return written.wait(timeout)
+            self._put(question)
+        return question.answered.wait(timeout) and question.is_so
 
     def close(self, timeout: float = _END_SECONDS) -> None:
         """Hands over what waits and lets the scribe end; a later `add` starts another one."""
@@ -174,7 +186,7 @@ class Scribe:
         if thread is not None:
             thread.join(timeout)
 
-    def _put(self, one: Record | threading.Event) -> None:
+    def _put(self, one: Record | _Question) -> None:
         self._waiting.append(one)
         if self._thread is None:
             self._closing = False
@@ -192,23 +204,31 @@ class Scribe:
                     break
                 one = self._waiting.popleft()
                 self._bytes -= len(one.came) if isinstance(one, Record) else 0
-            self._hand_over(one)
+            try:
+                is_done = self._is_handed_over(one)
+            except Exception:
+                _log.exception("a request can't be booked")
+                is_done = False
+            if isinstance(one, _Question):
+                one.answered.set()
+            elif not is_done:
+                self._lost += 1
         self._hang_up()
 
-    def _hand_over(self, one: Record | threading.Event) -> None:
+    def _is_handed_over(self, one: Record | _Question) -> bool:
         """To the process, or to another one where it has ended."""
-        message = _FLUSH if isinstance(one, threading.Event) else _packed(one)
+        message = _FLUSH if isinstance(one, _Question) else _packed(one)
         for _ in range(2):
             try:
                 self._line = line = self._line or self._dialled()
                 line.say(message)
-                if isinstance(one, threading.Event) and line.hear():
-                    one.set()
-                return
+                if isinstance(one, _Question):
+                    one.is_so = line.hear()
+                return True
             except OSError as error:
                 _log.warning("the process that books requests has ended: %s", error)
                 self._hang_up()
-        self._lost += isinstance(one, Record)
+        return False
 
     def _dialled(self) -> _Line:
         """The line to a process of its own."""
@@ -323,7 +343,7 @@ def _take_in(book: _InOrder, said: IO[bytes], answers: IO[bytes]) -> None:
         if message == _FLUSH:
             done = book.flush()
             with suppress(OSError):
-                answers.write(b"1" if done else b"0")
+                answers.write(_YES if done else _NO)
                 answers.flush()
         else:
             book.add(_unpacked(message), length)
